@@ -1,0 +1,1 @@
+"""healthvisit: the early-years developmental record of Greater Manchester."""

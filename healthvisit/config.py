@@ -1,0 +1,61 @@
+"""Settings: each key once, with its unit, default and meaning. Read from the environment, prefix HEALTHVISIT_."""
+
+import sysconfig
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def packaged(folder: str) -> Path:
+    """Where `fhir` or `migrations` stands: beside the package in a checkout, else in the installed wheel's data."""
+    beside = Path(__file__).resolve().parent.parent / folder
+    return beside if beside.is_dir() else Path(sysconfig.get_path("data")) / "share" / "healthvisit" / folder
+
+
+class Settings(BaseSettings):
+    """Everything a deployer may set. A key that does not fit stops the service at start."""
+
+    model_config = SettingsConfigDict(env_prefix="HEALTHVISIT_", frozen=True, extra="ignore")
+
+    mode: Literal["demo", "production"] = Field(
+        "demo", description="demo allows local sign-in and the demonstration clock; production refuses both"
+    )
+    database_url: str = Field(
+        "sqlite:///instance/healthvisit.db", description="SQLAlchemy URL; sqlite:/// or postgresql+psycopg://"
+    )
+    base_url: str = Field(
+        "http://127.0.0.1:8000", description="public address without a final slash; FHIR is at /fhir below it"
+    )
+    secrets_folder: Path = Field(
+        Path("instance/secrets"), description="folder of the cookie secret and the token signing keys, mode 0700"
+    )
+    definitions_folder: Path = Field(packaged("fhir"), description="folder of the FHIR definitions")
+    instrument_folder: Path | None = Field(
+        None,
+        description="folder of the licensed instrument pack; without it the practice pack in demo, no wording "
+        "and no cut-offs in production",
+    )
+    clock_offset_days: int = Field(
+        0, description="demo only: days added to the real clock, so that a synthetic caseload has a today"
+    )
+    body_limit_bytes: int = Field(5_000_000, gt=0, description="largest request body, bytes")
+    access_token_s: int = Field(600, gt=0, le=3600, description="life of an access token, seconds")
+    session_s: int = Field(8 * 3600, gt=0, description="life of a signed-in browser session, seconds")
+
+    @classmethod
+    def from_environ(cls) -> Self:
+        return cls()
+
+    @model_validator(mode="after")
+    def _production_is_strict(self) -> Self:
+        if self.mode == "production" and self.clock_offset_days:
+            raise ValueError("clock_offset_days is for demonstration only")
+        if self.mode == "production" and not self.base_url.startswith("https://"):
+            raise ValueError("base_url must be https in production")
+        return self
+
+    @property
+    def fhir_base(self) -> str:
+        return f"{self.base_url}/fhir"

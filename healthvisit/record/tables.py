@@ -1,0 +1,172 @@
+"""Tables of the record.
+
+`resource` points at the current version and holds what the server alone decides: whose it is and who may reach it.
+`resource_version` is append-only and keeps the JSON as it was sent. The four `search_*` tables are narrow index rows
+of the current version. Instants are microseconds since 1970 UTC, so that both databases compare them alike.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from healthvisit.database import metadata
+
+# SQLite numbers rows by itself only for a column of its INTEGER type.
+Rid = BigInteger().with_variant(Integer, "sqlite")
+
+resource = Table(
+    "resource",
+    metadata,
+    Column("rid", Rid, primary_key=True),
+    Column("type", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    # shared, child, borough (a borough's own return) or published (frozen figures)
+    Column("audience", Text, nullable=False),
+    # the Patient row of the child this belongs to; a Patient belongs to itself
+    Column("child_rid", Rid, ForeignKey("resource.rid")),
+    # GSS code of the borough on whose behalf the current version was written
+    Column("author_borough", Text),
+    # when a professional released it to the parents
+    Column("released_at", BigInteger),
+    UniqueConstraint("type", "id"),
+    Index(None, "child_rid", "type"),
+)
+
+resource_version = Table(
+    "resource_version",
+    metadata,
+    Column("rid", Rid, ForeignKey("resource.rid"), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("author_borough", Text),
+    Column("account", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("rid", "version"),
+)
+
+# Which borough answers for a child, from EpisodeOfCare: from the first day to before the last.
+responsibility = Table(
+    "responsibility",
+    metadata,
+    Column("episode_rid", Rid, ForeignKey("resource.rid"), primary_key=True),
+    Column("child_rid", Rid, ForeignKey("resource.rid"), nullable=False),
+    Column("borough", Text, nullable=False),
+    Column("from_on", Date, nullable=False),
+    Column("until_on", Date),
+    Index(None, "child_rid", "borough"),
+    Index(None, "borough", "child_rid"),
+)
+
+# An NHS number is held once by a borough. The same number in two boroughs is held for a person to settle: telling
+# either borough would tell it where the child is.
+child_identifier = Table(
+    "child_identifier",
+    metadata,
+    Column("system", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("borough", Text, nullable=False),
+    Column("child_rid", Rid, ForeignKey("resource.rid"), nullable=False),
+    Column("held", Boolean, nullable=False),
+    PrimaryKeyConstraint("system", "value", "borough"),
+    Index(None, "child_rid"),
+)
+
+search_token = Table(
+    "search_token",
+    metadata,
+    Column("type", Text, nullable=False),
+    Column("parameter", Text, nullable=False),
+    Column("code", Text, nullable=False),
+    Column("system", Text, nullable=False),  # "" where the coding states none
+    Column("rid", Rid, ForeignKey("resource.rid"), nullable=False),
+    PrimaryKeyConstraint("type", "parameter", "code", "system", "rid"),
+    Index(None, "rid"),
+    sqlite_with_rowid=False,
+)
+
+search_reference = Table(
+    "search_reference",
+    metadata,
+    Column("type", Text, nullable=False),
+    Column("parameter", Text, nullable=False),
+    Column("target_type", Text, nullable=False),
+    Column("target_id", Text, nullable=False),
+    # the main date of the resource that refers, so that one patient's page by date is one index range
+    Column("main_date", BigInteger, nullable=False),
+    Column("rid", Rid, ForeignKey("resource.rid"), nullable=False),
+    PrimaryKeyConstraint("type", "parameter", "target_id", "target_type", "main_date", "rid"),
+    Index(None, "rid"),
+    sqlite_with_rowid=False,
+)
+
+# A date is an interval: low is its first microsecond, high its last; an open end is the least or greatest bigint.
+search_date = Table(
+    "search_date",
+    metadata,
+    Column("type", Text, nullable=False),
+    Column("parameter", Text, nullable=False),
+    Column("low", BigInteger, nullable=False),
+    Column("high", BigInteger, nullable=False),
+    Column("rid", Rid, ForeignKey("resource.rid"), nullable=False),
+    PrimaryKeyConstraint("type", "parameter", "low", "high", "rid"),
+    Index(None, "rid"),
+    sqlite_with_rowid=False,
+)
+
+search_string = Table(
+    "search_string",
+    metadata,
+    Column("type", Text, nullable=False),
+    Column("parameter", Text, nullable=False),
+    Column("folded", Text, nullable=False),  # lower case, no accents, single spaces
+    Column("exact", Text, nullable=False),
+    Column("rid", Rid, ForeignKey("resource.rid"), nullable=False),
+    PrimaryKeyConstraint("type", "parameter", "folded", "exact", "rid"),
+    Index(None, "rid"),
+    sqlite_with_rowid=False,
+)
+
+receipt = Table(
+    "receipt",
+    metadata,
+    Column("account", Text, nullable=False),
+    Column("operation", Text, nullable=False),  # the tablet's UUID
+    Column("request_hash", Text, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("account", "operation"),
+)
+
+audit_event = Table(
+    "audit_event",
+    metadata,
+    Column("seq", Rid, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("interaction", Text, nullable=False),  # FHIR restful-interaction code
+    Column("outcome", SmallInteger, nullable=False),  # 0 done, 4 refused, 8 failed
+    Column("account", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("client", Text),
+    Column("type", Text),
+    Column("resource_id", Text),
+    Column("version", Integer),
+    Column("child_rid", Rid, ForeignKey("resource.rid")),
+    Column("request", Text, nullable=False),  # one id for all events of one request
+    Index(None, "child_rid", "seq"),
+)
