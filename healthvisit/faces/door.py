@@ -1,0 +1,264 @@
+"""The one way in: credential -> Requester -> Record. Every view passes here, and an unmarked one stops the service.
+
+Two credentials, never mixed. Routes below /fhir and /tablet/caseload take an access token in the Authorization header
+and never look at a cookie; every other route takes the session cookie and never looks at that header. What a person
+may reach is read from the account on each request: a nurse who left or a parent whose access was withdrawn is out at
+once (decision 4).
+
+The door raises, faces answer: `SignInNeeded` (and its child `NotAdmitted`) is turned into 401 by the FHIR face and
+into the sign-in page by `sign_in`; `record.errors.Forbidden` is raised for a role that a view does not admit.
+"""
+
+import functools
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import ParamSpec, TypeVar, cast
+from zoneinfo import ZoneInfo
+
+from flask import Flask, Response, current_app, g, request, session
+from flask_wtf import CSRFProtect
+from werkzeug.exceptions import BadRequest
+
+from healthvisit.access.requester import Requester, Role
+from healthvisit.access.scopes import Scope
+from healthvisit.accounts import errors, keys, people, sessions
+from healthvisit.accounts.tokens import AccessTokens
+from healthvisit.config import Settings
+from healthvisit.database import Database
+from healthvisit.definitions import Definitions
+from healthvisit.record.errors import Forbidden
+from healthvisit.record.record import Record, opened
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+LONDON = ZoneInfo("Europe/London")
+SESSION_ID = "id"
+
+# A person on the service's own pages delegates to no app: the role alone limits.
+OWN_PAGES: dict[Role, tuple[Scope, ...]] = {
+    "health-visitor": (Scope("user", "*", "cruds"),),
+    "parent": (Scope("user", "*", "rs"),),
+    "commissioner": (Scope("user", "*", "rs"),),
+}
+
+_ROLES = frozenset({"health-visitor", "parent", "commissioner", "system-client"})
+_BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*)\Z", re.IGNORECASE)
+_MARK = "_door_admits"
+
+forms = CSRFProtect()
+"""Guards every form of the pages; `forms.exempt` is for endpoints of OAuth, which take no cookie."""
+
+
+class SignInNeeded(Exception):
+    """No credential was shown where one is needed."""
+
+
+class NotAdmitted(SignInNeeded):
+    """A credential was shown and does not stand: forged, expired, revoked, or its account has changed."""
+
+
+class Unmarked(Exception):
+    """A view says neither whom it admits nor that it is open to all. The text names its endpoint."""
+
+
+def _clock() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class House:
+    """What every view stands on; kept at app.extensions["healthvisit"].
+
+    clock: the real time, aware UTC; token and session lives are counted by it, never by `now()`.
+    """
+
+    settings: Settings
+    database: Database
+    definitions: Definitions
+    clock: Callable[[], datetime] = _clock
+
+    @functools.cached_property
+    def access_tokens(self) -> AccessTokens:
+        """Signs and checks this service's access tokens. Raises keys.Missing where none was made yet."""
+        return AccessTokens(
+            keys.signing(self.settings.secrets_folder),
+            issuer=self.settings.base_url,
+            audience=self.settings.fhir_base,
+            life_s=self.settings.access_token_s,
+        )
+
+
+def install(app: Flask, house: House) -> None:
+    """Join the door to the app. Call it last, when every blueprint is registered.
+
+    Raises Unmarked for a view that is not marked, and accounts.keys.Missing where the secrets were not made.
+    """
+    app.extensions["healthvisit"] = house
+    assert house.access_tokens
+    https = house.settings.base_url.startswith("https://")
+    app.secret_key = keys.cookie_secret(house.settings.secrets_folder)
+    app.config.update(
+        # The __Host- prefix makes the browser refuse a cookie that another host of the domain has set.
+        SESSION_COOKIE_NAME="__Host-healthvisit_session" if https else "healthvisit_session",
+        SESSION_COOKIE_SECURE=https,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+        MAX_CONTENT_LENGTH=house.settings.body_limit_bytes,
+        WTF_CSRF_CHECK_DEFAULT=False,
+        # The token lives as long as the session: a visit of two hours must not lose what was typed.
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+    )
+    forms.init_app(app)
+    app.before_request(_before)
+    app.after_request(_after)
+    for rule in app.url_map.iter_rules():
+        _check_marked(app, rule.endpoint)
+
+
+def house() -> House:
+    return cast(House, current_app.extensions["healthvisit"])
+
+
+def now() -> datetime:
+    """The moment the service believes in, aware UTC; in a demonstration shifted by settings.clock_offset_days."""
+    return house().clock() + timedelta(days=house().settings.clock_offset_days)
+
+
+def today() -> date:
+    """The civil date of `now()` in England."""
+    return now().astimezone(LONDON).date()
+
+
+def request_id() -> str:
+    """One id for everything this request does; audit keeps it and the answer carries it as X-Request-Id."""
+    if "request_id" not in g:
+        g.request_id = str(uuid.uuid4())
+    return cast(str, g.request_id)
+
+
+def takes_token(path: str) -> bool:
+    """Whether this path takes an access token and no cookie."""
+    return path.startswith(("/fhir/", "/tablet/caseload/")) or path in ("/fhir", "/tablet/caseload")
+
+
+def requester() -> Requester:
+    """Who asks. Raises SignInNeeded without a credential, NotAdmitted for one that does not stand."""
+    if "requester" not in g:
+        try:
+            g.requester = _of_token() if takes_token(request.path) else _of_session()
+        except errors.NotAdmitted as error:
+            raise NotAdmitted from error
+    return cast(Requester, g.requester)
+
+
+@contextmanager
+def record(writing: bool = False) -> Iterator[Record]:
+    """The record as this requester reaches it: one request, one transaction."""
+    here = house()
+    with opened(
+        here.database,
+        requester(),
+        definitions=here.definitions,
+        at=now(),
+        writing=writing,
+        request=request_id(),
+    ) as opened_record:
+        yield opened_record
+
+
+def admits(*roles: Role) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Mark a view: only these roles enter; another role gets record.errors.Forbidden."""
+    admitted = frozenset(roles)
+    if not admitted or not admitted <= _ROLES:
+        raise ValueError(f"roles are {', '.join(sorted(_ROLES))}")
+
+    def mark(view: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            if requester().role not in admitted:
+                raise Forbidden("This is not open to your role.")
+            return view(*args, **kwargs)
+
+        setattr(guarded, _MARK, admitted)
+        return guarded
+
+    return mark
+
+
+def open_to_all(view: Callable[P, R]) -> Callable[P, R]:
+    """Mark a view that needs no credential and shows nobody's data."""
+    setattr(view, _MARK, frozenset())
+    return view
+
+
+def _of_token() -> Requester:
+    shown = request.headers.getlist("Authorization")
+    if not shown:
+        raise SignInNeeded
+    match = _BEARER.match(shown[0])
+    if len(shown) > 1 or match is None:
+        raise NotAdmitted
+    here = house()
+    at = here.clock()
+    token = here.access_tokens.verified(match[1], at=at)
+    with here.database.reading() as connection:
+        return people.requester_for(
+            connection,
+            token.account,
+            on=today(),
+            scopes=token.scopes,
+            client=token.client,
+            epoch=token.epoch,
+            jti=token.jti,
+            child=token.child,
+        )
+
+
+def _of_session() -> Requester:
+    shown = session.get(SESSION_ID)
+    if not isinstance(shown, str):
+        raise SignInNeeded
+    here = house()
+    with here.database.reading() as connection:
+        standing = sessions.standing(connection, shown, at=here.clock())
+        return people.requester_for(
+            connection,
+            standing.account,
+            on=today(),
+            scopes=OWN_PAGES.get(standing.role, ()),
+            client=None,
+            epoch=standing.epoch,
+        )
+
+
+def _before() -> None:
+    if request.endpoint is None:
+        return
+    _check_marked(current_app, request.endpoint)
+    if takes_token(request.path) or request.method in ("GET", "HEAD", "OPTIONS"):
+        return
+    # A browser states where a form was sent from, even where a token leaked.
+    if request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
+        raise BadRequest("The form was sent from another site.")
+    forms.protect(apply_exemptions=True)
+
+
+def _after(response: Response) -> Response:
+    response.headers["X-Request-Id"] = request_id()
+    if "requester" in g and "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _check_marked(app: Flask, endpoint: str) -> None:
+    if endpoint == "static" or endpoint.endswith(".static"):
+        return
+    if not hasattr(app.view_functions[endpoint], _MARK):
+        raise Unmarked(f"the view {endpoint} says neither whom it admits nor that it is open to all")
