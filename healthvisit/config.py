@@ -56,6 +56,12 @@ class Settings(BaseSettings):
             raise ValueError("base_url must be https in production")
         return self
 
+    def instruments(self) -> Path | None:
+        """Folder of the instrument pack to load: the licensed one, else the practice pack in a demonstration."""
+        if self.instrument_folder is None and self.mode == "demo":
+            return self.definitions_folder / "packs" / "practice"
+        return self.instrument_folder
+
     @property
     def fhir_base(self) -> str:
         return f"{self.base_url}/fhir"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 metadata = MetaData(
     naming_convention={
@@ -20,6 +21,10 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+
+class Unavailable(Exception):
+    """The database cannot be reached, or is too busy: nothing was stored, and the same request may succeed later."""
 
 
 class Database:
@@ -34,23 +39,34 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for SELECTs of one request; nothing it did is kept."""
-        with self.engine.connect() as connection:
+        with _told_apart(), self.engine.connect() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A connection whose work is committed when the block ends, and undone when it raises."""
         if not self.is_sqlite:
-            with self.engine.begin() as connection:
+            with _told_apart(), self.engine.begin() as connection:
                 yield connection
             return
-        with self._writer, self.engine.connect() as connection:
+        with _told_apart(), self._writer, self.engine.connect() as connection:
             connection = connection.execution_options(immediate=True)
             with connection.begin():
                 yield connection
 
     def dispose(self) -> None:
         self.engine.dispose()
+
+
+@contextmanager
+def _told_apart() -> Iterator[None]:
+    """A database that is away or busy is Unavailable; a fault of ours stays what it is."""
+    try:
+        yield
+    except DBAPIError as error:
+        if isinstance(error, OperationalError) or error.connection_invalidated:
+            raise Unavailable(type(error.orig).__name__) from error
+        raise
 
 
 def _engine(url: str) -> Engine:

@@ -1,0 +1,30 @@
+"""Builds the app: the only place that knows every room."""
+
+import logging
+
+from flask import Flask
+
+from healthvisit import definitions
+from healthvisit.config import Settings
+from healthvisit.database import Database
+from healthvisit.faces import commissioning, door, layout, parents, rest, sign_in, tablet
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The service as a WSGI app. Raises BadDefinition or a settings error rather than start half right."""
+    settings = settings or Settings.from_environ()
+    house = door.House(
+        settings=settings,
+        database=Database(settings.database_url),
+        definitions=definitions.load(settings.definitions_folder, settings.instruments()),
+    )
+    app = Flask(__name__, static_folder=None, template_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = settings.body_limit_bytes
+    layout.install(app)
+    sign_in.install(app, house)
+    for face in (rest, sign_in, tablet, parents, commissioning, layout):
+        app.register_blueprint(face.blueprint)
+    door.install(app, house)
+    # The server's own access log would write addresses, and a FHIR address can carry an NHS number.
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    return app

@@ -1,0 +1,178 @@
+"""Bytes in and out: media types, bodies, ETags, preferences, searchset and history Bundles, page links.
+
+Bundles are joined from the stored bytes: what was sent is what comes back. https://hl7.org/fhir/R4/http.html
+"""
+
+import re
+import uuid
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from flask import Response, request
+from werkzeug.exceptions import NotAcceptable, UnsupportedMediaType
+
+from healthvisit.exact_json import JSON, dumps, loads
+from healthvisit.faces import door
+from healthvisit.faces.rest.outcomes import CONTENT_TYPE, outcome
+from healthvisit.record.errors import Invalid, Issue
+from healthvisit.record.record import Page, Version
+
+_JSON_TYPES = ("application/fhir+json", "application/json")
+_FORMATS = {"json", "application/json", "application/fhir+json", "text/json"}
+_PREFERENCE = re.compile(r"\breturn=(minimal|representation|OperationOutcome)\b")
+_WEAK_TAG = re.compile(r'W/"([1-9][0-9]*)"\Z')
+
+
+def agree_media_type() -> None:
+    """Raises NotAcceptable unless the requester takes JSON. _format overrides Accept."""
+    asked = request.args.get("_format")
+    if asked is not None:
+        if asked.split(";")[0].strip() not in _FORMATS:
+            raise NotAcceptable("This service speaks application/fhir+json only.")
+        return
+    if not request.accept_mimetypes or request.accept_mimetypes.best_match(_JSON_TYPES):
+        return
+    raise NotAcceptable("This service speaks application/fhir+json only.")
+
+
+def body() -> JSON:
+    """The request's JSON object. Raises Malformed, Invalid, UnsupportedMediaType or RequestEntityTooLarge."""
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if request.mimetype not in _JSON_TYPES or charset not in ("utf-8", "utf8"):
+        raise UnsupportedMediaType("Send application/fhir+json in UTF-8.")
+    value = loads(request.get_data(cache=True))
+    if not isinstance(value, dict):
+        raise Invalid("The body must be one JSON object.")
+    return value
+
+
+def parameters(*, form: bool = False) -> list[tuple[str, str]]:
+    """Search parameters in the order sent, without _format and _pretty, which are about the bytes."""
+    try:
+        pairs = parse_qsl(request.query_string.decode("ascii"), keep_blank_values=True, errors="strict")
+        if form:
+            pairs += parse_qsl(request.get_data().decode("ascii"), keep_blank_values=True, errors="strict")
+    except (UnicodeError, ValueError):
+        raise Invalid("The query is not well formed.") from None
+    return [(name, value) for name, value in pairs if name not in ("_format", "_pretty")]
+
+
+def operation() -> str | None:
+    """The sender's permanent UUID of this operation, from Idempotency-Key. Raises Invalid for anything else."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    try:
+        return str(uuid.UUID(key.strip().strip('"')))
+    except ValueError:
+        raise Invalid("Idempotency-Key must be a UUID.") from None
+
+
+def if_match() -> str | None:
+    """The version that If-Match names, as text; None where there is no such header."""
+    return tagged(request.headers.get("If-Match"))
+
+
+def tagged(tag: str | None) -> str | None:
+    """'W/"3"' -> "3". Raises Invalid for a tag that this service never gave."""
+    if tag is None:
+        return None
+    match = _WEAK_TAG.match(tag.strip())
+    if match is None:
+        raise Invalid('A version is named as W/"<version>".')
+    return match[1]
+
+
+def location(version: Version) -> str:
+    return f"{door.house().settings.fhir_base}/{version.type}/{version.id}/_history/{version.version}"
+
+
+def resource(version: Version, status: int = 200) -> Response:
+    """One resource with its ETag and Last-Modified; 304 where the requester already holds this version."""
+    tag = f'W/"{version.version}"'
+    if status == 200 and request.method in ("GET", "HEAD") and request.headers.get("If-None-Match") == tag:
+        answer = Response(status=304)
+    else:
+        answer = Response(version.body, status, content_type=CONTENT_TYPE)
+    answer.headers["ETag"] = tag
+    answer.headers["Last-Modified"] = http_date(version.updated_at)
+    return answer
+
+
+def written(version: Version, status: int) -> Response:
+    """The answer to a create or update, as Prefer asks; a Location only where something was made or changed."""
+    match = _PREFERENCE.search(request.headers.get("Prefer", ""))
+    match match and match[1]:
+        case "minimal":
+            answer = Response(status=status)
+        case "OperationOutcome":
+            answer = outcome([Issue("informational", "Stored.")], status, severity="information")
+        case _:
+            answer = Response(version.body, status, content_type=CONTENT_TYPE)
+    answer.headers["ETag"] = f'W/"{version.version}"'
+    answer.headers["Last-Modified"] = http_date(version.updated_at)
+    answer.headers["Location"] = location(version)
+    return answer
+
+
+def http_date(at: datetime) -> str:
+    return format_datetime(at, usegmt=True)
+
+
+def searchset(page: Page, path: str) -> Response:
+    base = door.house().settings.fhir_base
+    entries = [
+        b'{"fullUrl":"%s/%s/%s","resource":%s,"search":{"mode":"%s"}}'
+        % (base.encode(), found.type.encode(), found.id.encode(), found.body, mode)
+        for versions, mode in ((page.matches, b"match"), (page.included, b"include"))
+        for found in versions
+    ]
+    return _bundle("searchset", page, path, entries)
+
+
+def history(page: Page, path: str) -> Response:
+    base = door.house().settings.fhir_base
+    entries = [
+        b'{"fullUrl":"%s/%s/%s","resource":%s,"request":%s,"response":%s}'
+        % (base.encode(), found.type.encode(), found.id.encode(), found.body, *_how_it_came(found))
+        for found in page.matches
+    ]
+    return _bundle("history", page, path, entries)
+
+
+def _how_it_came(version: Version) -> tuple[bytes, bytes]:
+    created = version.method == "POST"
+    return (
+        dumps({"method": version.method, "url": version.type if created else f"{version.type}/{version.id}"}),
+        dumps(
+            {
+                "status": "201 Created" if created else "200 OK",
+                "etag": f'W/"{version.version}"',
+                "lastModified": version.updated_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            }
+        ),
+    )
+
+
+def _bundle(type_: str, page: Page, path: str, entries: Iterable[bytes]) -> Response:
+    head: dict[str, Any] = {"resourceType": "Bundle", "type": type_}
+    if page.total is not None:
+        head["total"] = page.total
+    head["link"] = [{"relation": "self", "url": _url(path, page.parameters)}]
+    if page.next is not None:
+        kept = [pair for pair in page.parameters if pair[0] != "_page"]
+        head["link"].append({"relation": "next", "url": _url(path, [*kept, ("_page", page.next)])})
+    text = dumps(head)
+    joined = b",".join(entries)
+    if joined:
+        # An empty array is not FHIR: entry stands only where there is one.
+        text = text[:-1] + b',"entry":[' + joined + b"]}"
+    return Response(text, content_type=CONTENT_TYPE)
+
+
+def _url(path: str, pairs: Sequence[tuple[str, str]]) -> str:
+    query = f"?{urlencode(pairs)}" if pairs else ""
+    return f"{door.house().settings.fhir_base}/{path}{query}"
