@@ -19,19 +19,22 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from healthvisit.database import metadata
 
 # SQLite numbers rows by itself only for a column of its INTEGER type.
 Rid = BigInteger().with_variant(Integer, "sqlite")
+# A text that is searched by range or sorted: by code point in both databases, whatever the cluster's language.
+Word = Text().with_variant(Text(collation="C"), "postgresql")
 
 resource = Table(
     "resource",
     metadata,
     Column("rid", Rid, primary_key=True),
-    Column("type", Text, nullable=False),
-    Column("id", Text, nullable=False),
+    Column("type", Word, nullable=False),
+    Column("id", Word, nullable=False),
     Column("version", Integer, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
     # shared, child, borough (a borough's own return) or published (frozen figures)
@@ -44,6 +47,7 @@ resource = Table(
     Column("released_at", BigInteger),
     UniqueConstraint("type", "id"),
     Index(None, "child_rid", "type"),
+    Index(None, "type", "updated_at", "rid"),
 )
 
 resource_version = Table(
@@ -86,15 +90,19 @@ child_identifier = Table(
     Index(None, "child_rid"),
 )
 
+# The search rows carry no foreign key: they are made again from the resource whenever it changes, by one function,
+# and a check for each of ten rows a resource would cost more than the rows themselves.
+
 search_token = Table(
     "search_token",
     metadata,
-    Column("type", Text, nullable=False),
-    Column("parameter", Text, nullable=False),
-    Column("code", Text, nullable=False),
-    Column("system", Text, nullable=False),  # "" where the coding states none
-    Column("rid", Rid, ForeignKey("resource.rid"), nullable=False),
-    PrimaryKeyConstraint("type", "parameter", "code", "system", "rid"),
+    Column("type", Word, nullable=False),
+    Column("parameter", Word, nullable=False),
+    Column("code", Word, nullable=False),
+    Column("system", Word, nullable=False),  # "" where the coding states none
+    Column("rid", Rid, nullable=False),
+    # rid before system: one code is one range in the order of rid, and a probe for one resource is one seek
+    PrimaryKeyConstraint("type", "parameter", "code", "rid", "system"),
     Index(None, "rid"),
     sqlite_with_rowid=False,
 )
@@ -102,13 +110,13 @@ search_token = Table(
 search_reference = Table(
     "search_reference",
     metadata,
-    Column("type", Text, nullable=False),
-    Column("parameter", Text, nullable=False),
-    Column("target_type", Text, nullable=False),
-    Column("target_id", Text, nullable=False),
+    Column("type", Word, nullable=False),
+    Column("parameter", Word, nullable=False),
+    Column("target_type", Word, nullable=False),
+    Column("target_id", Word, nullable=False),
     # the main date of the resource that refers, so that one patient's page by date is one index range
     Column("main_date", BigInteger, nullable=False),
-    Column("rid", Rid, ForeignKey("resource.rid"), nullable=False),
+    Column("rid", Rid, nullable=False),
     PrimaryKeyConstraint("type", "parameter", "target_id", "target_type", "main_date", "rid"),
     Index(None, "rid"),
     sqlite_with_rowid=False,
@@ -118,24 +126,36 @@ search_reference = Table(
 search_date = Table(
     "search_date",
     metadata,
-    Column("type", Text, nullable=False),
-    Column("parameter", Text, nullable=False),
+    Column("type", Word, nullable=False),
+    Column("parameter", Word, nullable=False),
     Column("low", BigInteger, nullable=False),
     Column("high", BigInteger, nullable=False),
-    Column("rid", Rid, ForeignKey("resource.rid"), nullable=False),
-    PrimaryKeyConstraint("type", "parameter", "low", "high", "rid"),
+    Column("rid", Rid, nullable=False),
+    # rid before high: a list by date is one range in the order of (low, rid)
+    PrimaryKeyConstraint("type", "parameter", "low", "rid", "high"),
     Index(None, "rid"),
+    # The few intervals longer than two days (search/date.py SHORT_US) are found by their end, so that every other
+    # search between two dates is a range of low.
+    Index(
+        "ix_search_date_long",
+        "type",
+        "parameter",
+        "high",
+        "low",
+        sqlite_where=text("high > low + 172800000000"),
+        postgresql_where=text("high > low + 172800000000"),
+    ),
     sqlite_with_rowid=False,
 )
 
 search_string = Table(
     "search_string",
     metadata,
-    Column("type", Text, nullable=False),
-    Column("parameter", Text, nullable=False),
-    Column("folded", Text, nullable=False),  # lower case, no accents, single spaces
-    Column("exact", Text, nullable=False),
-    Column("rid", Rid, ForeignKey("resource.rid"), nullable=False),
+    Column("type", Word, nullable=False),
+    Column("parameter", Word, nullable=False),
+    Column("folded", Word, nullable=False),  # lower case, no accents, single spaces
+    Column("exact", Word, nullable=False),
+    Column("rid", Rid, nullable=False),
     PrimaryKeyConstraint("type", "parameter", "folded", "exact", "rid"),
     Index(None, "rid"),
     sqlite_with_rowid=False,
@@ -152,6 +172,7 @@ receipt = Table(
     PrimaryKeyConstraint("account", "operation"),
 )
 
+# No foreign key here either: what was done is told even where the row it was done to is gone.
 audit_event = Table(
     "audit_event",
     metadata,
@@ -166,7 +187,7 @@ audit_event = Table(
     Column("type", Text),
     Column("resource_id", Text),
     Column("version", Integer),
-    Column("child_rid", Rid, ForeignKey("resource.rid")),
+    Column("child_rid", Rid),
     Column("request", Text, nullable=False),  # one id for all events of one request
     Index(None, "child_rid", "seq"),
 )
