@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, select
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 metadata = MetaData(
@@ -53,6 +53,14 @@ class Database:
             connection = connection.execution_options(immediate=True)
             with connection.begin():
                 yield connection
+
+    def answers(self) -> bool:
+        """Whether the database answers a SELECT now; for a health check."""
+        try:
+            with self.reading() as connection:
+                return connection.scalar(select(1)) == 1
+        except Unavailable:
+            return False
 
     def dispose(self) -> None:
         self.engine.dispose()
