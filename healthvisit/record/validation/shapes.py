@@ -1,0 +1,300 @@
+"""The shape of FHIR JSON: the table of R4 elements, compiled once into plain functions over dicts.
+
+https://hl7.org/fhir/R4/json.html. Every complex type becomes one check that walks the object it is given:
+unknown elements, wrong JSON types, cardinality, one choice of value[x], primitive extensions, required bindings,
+the types a Reference may lead to; then the rules that stand beside the type.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from healthvisit.exact_json import JSON
+from healthvisit.record.validation import primitives, references
+from healthvisit.record.validation.faults import (
+    NULL,
+    Check,
+    Fault,
+    Faults,
+    against,
+    blamed,
+    is_formed,
+    kind,
+    wrong,
+)
+
+# A rule looks at one element of right shape and gives its faults.
+Rule = Callable[[JSON], Faults]
+
+# Value sets without a finite list, by the pattern their registry gives.
+_REGISTERED = {
+    "mimetypes": r"[A-Za-z0-9!#$&^_.+\-]+/[A-Za-z0-9!#$&^_.+\-]+( *;.*)?",
+    "currencies": r"[A-Z]{3}",
+}
+
+
+class Shapes:
+    """Checks by type name, made when first asked for.
+
+    table: fhir/r4/elements.json. rules: by type, backbone path or element ("Narrative.div").
+    """
+
+    def __init__(self, table: JSON, rules: Mapping[str, Sequence[Rule]]) -> None:
+        self._types: JSON = table["types"]
+        self._codes: JSON = table["codes"]
+        self._rules = rules
+        self._primitives = primitives.by_name(table["primitives"])
+        self._checks: dict[str, Check] = {}
+        self._resources = frozenset(
+            name for name, entry in self._types.items() if entry["kind"] == "resource"
+        )
+        self._known = frozenset(table["resources"])
+
+    def knows(self, type_: Any) -> bool:
+        return (
+            isinstance(type_, str)
+            and type_ in self._resources
+            and type_ not in ("Resource", "DomainResource")
+        )
+
+    def resource(self, value: Any) -> Faults:
+        """Faults of a resource of any type we keep, as its own resourceType names it."""
+        if type(value) is not dict:
+            return wrong("structure", f"must be a resource, not {kind(value)}")
+        type_ = value.get("resourceType")
+        if type_ is None:
+            return wrong("required", "resourceType is missing", ".resourceType")
+        if not self.knows(type_):
+            return wrong("structure", "resourceType is not one this server keeps", ".resourceType")
+        return self.root(type_)(value)
+
+    def root(self, type_: str) -> Check:
+        """The check of a whole resource that stands by itself: what it says about itself is judged here."""
+        inside = self.complex(type_)
+
+        def check(value: Any) -> Faults:
+            faults = inside(value)
+            return references.settled(faults, value) if faults else None
+
+        return check
+
+    def complex(self, name: str) -> Check:
+        """The check of a complex type, a backbone element, or a resource without its surroundings."""
+        if name not in self._checks:
+            parts = _Parts()
+            # Known before its parts are: an Extension holds extensions.
+            self._checks[name] = _object(parts)
+            self._fill(parts, name)
+        return self._checks[name]
+
+    def _fill(self, parts: "_Parts", name: str) -> None:
+        entry = self._types[name]
+        if entry["kind"] == "resource":
+            parts.fields["resourceType"] = _exactly(name)
+            parts.required.append(("resourceType", ("resourceType",)))
+        lineage = [entry]
+        while "base" in lineage[-1]:
+            lineage.append(self._types[lineage[-1]["base"]])
+        for ancestor in reversed(lineage):
+            for element, stated in ancestor["elements"].items():
+                self._element(parts, name, element, stated)
+        for owner in [entry.get("base"), name]:
+            parts.rules.extend(self._rules.get(owner, ()))
+
+    def _element(self, parts: "_Parts", owner: str, element: str, stated: JSON) -> None:
+        label = element.removesuffix("[x]")
+        names = []
+        for type_ in stated["types"]:
+            name = label
+            if element.endswith("[x]"):
+                shown = self._types.get(type_, {}).get("name", type_)
+                name = label + shown[0].upper() + shown[1:]
+                parts.labels[name] = parts.labels[f"_{name}"] = label
+            names.append(name)
+            check = self._single(type_, stated)
+            for rule in self._rules.get(f"{owner}.{element}", ()):
+                check = _besides(check, rule)
+            many = stated.get("max", "1") != "1"
+            parts.fields[name] = _list(check, stated.get("max")) if many else _one(check)
+            if type_ in self._primitives:
+                parts.labels[f"_{name}"] = label
+                bare = self.complex("Element")
+                parts.fields[f"_{name}"] = _list(bare, None) if many else _one(bare)
+        if len(names) > 1:
+            parts.choices.append((label, frozenset([*names, *(f"_{name}" for name in names)])))
+        if stated.get("min"):
+            parts.required.append((label, tuple(names)))
+
+    def _single(self, type_: str, stated: JSON) -> Check:
+        if type_ == "Resource":
+            return _contained(self) if "max" in stated else self.resource
+        if type_ == "Reference":
+            return references.check(self.complex("Reference"), stated.get("targets"), self._known)
+        if type_ in self._primitives:
+            check = self._primitives[type_]
+            return self._bound_code(check, stated["codes"]) if "codes" in stated else check
+        check = self.complex(type_)
+        return _besides(check, self._bound_concept(stated["codes"])) if "codes" in stated else check
+
+    def _bound_code(self, check: Check, value_set: str) -> Check:
+        systems = self._codes[value_set]
+        if systems is None:
+            return primitives.matching(_REGISTERED[value_set], f"is not a code of {value_set}")
+        allowed = frozenset(code for codes in systems.values() for code in codes)
+
+        def bound(value: Any) -> Faults:
+            if type(value) is str and value in allowed:
+                return None
+            return check(value) or against("code-invalid", f"is not a code of the value set {value_set}")
+
+        return bound
+
+    def _bound_concept(self, value_set: str) -> Rule:
+        systems = self._codes[value_set]
+        allowed = frozenset((system, code) for system, codes in systems.items() for code in codes)
+
+        def bound(concept: JSON) -> Faults:
+            codings = concept.get("coding", []) if "system" not in concept else [concept]
+            if any((coding.get("system"), coding.get("code")) in allowed for coding in codings):
+                return None
+            return against("code-invalid", f"has no code of the value set {value_set}")
+
+        return bound
+
+
+class _Parts:
+    """What one complex type is made of, by JSON name."""
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Check] = {}
+        self.labels: dict[str, str] = {}
+        self.required: list[tuple[str, tuple[str, ...]]] = []
+        self.choices: list[tuple[str, frozenset[str]]] = []
+        self.rules: list[Rule] = []
+
+
+def _object(parts: _Parts) -> Check:
+    fields, required, choices, rules = parts.fields, parts.required, parts.choices, parts.rules
+
+    def check(value: Any) -> Faults:
+        if type(value) is not dict:
+            return wrong("structure", f"must be an object, not {kind(value)}")
+        faults: Faults = None
+        for name, item in value.items():
+            field = fields.get(name)
+            if field is None:
+                faults = [*(faults or ()), *_unknown(name)]
+            elif bad := field(item):
+                faults = [*(faults or ()), *_placed(parts, value, name, bad)]
+        if len(value) < 2 and value.keys() <= _ONLY_ID:
+            return wrong("structure", "must hold a value or children (ele-1)")
+        for label, names in required:
+            for name in names:
+                if name in value:
+                    break
+            else:
+                faults = [*(faults or ()), *_missing(label, names, value)]
+        for label, group in choices:
+            present = group.intersection(value)
+            if len(present) > 1 and len({name.lstrip("_") for name in present}) > 1:
+                faults = [
+                    *(faults or ()),
+                    Fault("structure", "only one choice of type may be given", f".{label}"),
+                ]
+        if faults is None or is_formed(faults):
+            for rule in rules:
+                if broken := rule(value):
+                    faults = [*(faults or ()), *broken]
+        return faults
+
+    return check
+
+
+_ONLY_ID = frozenset(["id"])
+
+
+def _placed(parts: _Parts, value: JSON, name: str, bad: list[Fault]) -> list[Fault]:
+    """Faults of one element under its FHIRPath name, less the nulls that its primitive extensions explain."""
+    sibling = value.get(name[1:] if name[0] == "_" else f"_{name}")
+    found = []
+    for fault in bad:
+        if fault.code == NULL and fault.about is not None:
+            if isinstance(sibling, list) and len(sibling) > fault.about and sibling[fault.about] is not None:
+                continue
+            fault = Fault("structure", "must not be null", fault.path)
+        found.append(fault)
+    return blamed(f".{parts.labels.get(name, name)}", found)
+
+
+def _unknown(name: str) -> list[Fault]:
+    # A name can hold anything, a person's too: it is shown only where it looks like an element's name.
+    shown = f".{name}" if name.isascii() and name.isidentifier() and len(name) <= 64 else ""
+    return wrong("structure", "is not an element of this type", shown)
+
+
+def _missing(label: str, names: tuple[str, ...], value: JSON) -> list[Fault]:
+    if any(f"_{name}" in value for name in names):
+        # FHIR lets an extension stand for the value; the record cannot work with a status that says nothing.
+        return against("required", "needs a value here, not only an extension", f".{label}")
+    return wrong("required", "is missing", f".{label}")
+
+
+def _one(check: Check) -> Check:
+    def one(value: Any) -> Faults:
+        bad = check(value)
+        if bad and type(value) is list:
+            return wrong("structure", "must not be an array")
+        return bad
+
+    return one
+
+
+def _list(check: Check, most: str | None) -> Check:
+    limit = None if most in (None, "*") else int(most)
+
+    def many(value: Any) -> Faults:
+        if type(value) is not list:
+            return wrong("structure", f"must be an array, not {kind(value)}")
+        if not value:
+            return wrong("structure", "must not be empty")
+        faults: Faults = None
+        for at, item in enumerate(value):
+            if bad := check(item) if item is not None else [Fault(NULL, "", about=at)]:
+                faults = [*(faults or ()), *blamed(f"[{at}]", bad)]
+        if limit is not None and len(value) > limit:
+            faults = [*(faults or ()), Fault("structure", f"must not hold more than {limit}")]
+        return faults
+
+    return many
+
+
+def _exactly(name: str) -> Check:
+    return lambda value: None if value == name else wrong("structure", f"must be {name} here")
+
+
+def _besides(check: Check, rule: Rule) -> Check:
+    def both(value: Any) -> Faults:
+        bad = check(value)
+        if not is_formed(bad):
+            return bad
+        return [*(bad or ()), *(rule(value) or ())] or None
+
+    return both
+
+
+def _contained(shapes: Shapes) -> Check:
+    """A resource inside another: known by its id there, and holding no further ones (dom-2, dom-4, dom-5)."""
+
+    def check(value: Any) -> Faults:
+        if type(value) is not dict:
+            return wrong("structure", f"must be a resource, not {kind(value)}")
+        type_ = value.get("resourceType")
+        if type_ is None:
+            return wrong("required", "resourceType is missing", ".resourceType")
+        if not shapes.knows(type_):
+            return wrong("structure", "resourceType is not one this server keeps", ".resourceType")
+        faults = shapes.complex(type_)(value) or []
+        if "id" not in value:
+            faults = [*faults, *wrong("required", "a contained resource needs an id", ".id")]
+        return faults or None
+
+    return check
