@@ -1,7 +1,7 @@
 """Errors as pages in the same look for people, and as problem+json (RFC 9457) for programs.
 
-The FHIR face answers its own errors; everything else comes here. No page says more than its reader may know: a child
-of somebody else and a child who never was give the same page, and no page repeats what was asked for.
+The FHIR face answers its own errors; everything else comes here. No page says more than its reader may know:
+a child of somebody else and a child who never was give the same page, and no page repeats what was asked for.
 """
 
 import logging

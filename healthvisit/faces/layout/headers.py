@@ -1,6 +1,6 @@
 """Security headers, on every answer of every face. Checked by tests/faces/layout on every route.
 
-The policy lets a page load from this service alone, and runs no script and no style that stands in the page itself.
+The policy lets a page load from this service alone, and runs no script and no style that stands in the page.
 Source: OWASP ASVS 5.0, 3.4; https://www.w3.org/TR/CSP3/
 """
 
@@ -36,7 +36,7 @@ HSTS = "max-age=31536000; includeSubDomains"
 def policy(*, form_action: tuple[str, ...] = ()) -> str:
     """Content-Security-Policy; form_action: further origins that a form of this page may lead to.
 
-    A browser follows the policy through redirects, so a consent page names the origin that it will send the code to.
+    A browser holds redirects to the policy too, so a consent page names the origin that the code is sent to.
     """
     return "; ".join(
         f"{name} {' '.join((value, *form_action)) if name == 'form-action' else value}"

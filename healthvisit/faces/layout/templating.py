@@ -1,18 +1,17 @@
 """Templates: ours are strict, the components of nhsuk-frontend-jinja are read as they were written.
 
-Those components ask for parameters that were never given, and need Jinja's ChainableUndefined. For our own pages that
-would print an empty space where a child's weight should stand, so each kind has an environment of its own.
+Those components ask for parameters that were never given, and need Jinja's ChainableUndefined. On our own pages
+that would print an empty space where a child's weight should stand, so each has its own environment.
 """
 
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, cast
 
 import nhsuk_frontend_jinja
 from flask import Flask, session
 from flask.templating import Environment
 from jinja2 import ChainableUndefined, ChoiceLoader, PackageLoader, StrictUndefined, Template, TemplateError
 from jinja2.environment import Environment as PlainEnvironment
-from markupsafe import Markup
 
 from healthvisit.faces import door
 from healthvisit.faces.layout import words
@@ -31,7 +30,8 @@ class Pages(Environment):
 
     def __init__(self, app: Flask, **options: Any) -> None:
         super().__init__(app, **options)
-        self._components = self.overlay(undefined=ChainableUndefined)
+        self.components = self.overlay(undefined=ChainableUndefined)
+        self.components.components = self.components
 
     def get_template(
         self,
@@ -39,10 +39,9 @@ class Pages(Environment):
         parent: str | None = None,
         globals: MutableMapping[str, Any] | None = None,  # noqa: A002  the name is Jinja's
     ) -> Template:
-        environment: PlainEnvironment = self
-        if isinstance(name, str) and name.startswith(COMPONENTS) and not self.overlayed:
-            environment = self._components
-        return super(Pages, environment).get_template(name, parent, globals)
+        if isinstance(name, str) and name.startswith(COMPONENTS) and self is not self.components:
+            return self.components.get_template(name, parent, globals)
+        return super().get_template(name, parent, globals)
 
 
 class Components(PackageLoader):
@@ -60,8 +59,8 @@ def install(app: Flask) -> None:
     """Give the app its environment. Raises RuntimeError where a template was already rendered."""
     if "jinja_env" in app.__dict__:
         raise RuntimeError("the templates are already in use")
-    app.jinja_environment = Pages
-    # Flask escapes by the name's ending and knows nothing of .jinja: a child's name would be read as HTML there.
+    app.jinja_environment = Pages  # type: ignore[assignment]  # its class stands there as a plain name
+    # Flask escapes by the name's ending and knows no .jinja: a child's name would be read as HTML there.
     app.jinja_options = {
         **app.jinja_options,
         "undefined": StrictUndefined,
@@ -69,12 +68,10 @@ def install(app: Flask) -> None:
         "trim_blocks": True,
         "lstrip_blocks": True,
     }
-    environment = app.jinja_env
+    environment = cast(Pages, app.jinja_env)
     ours = environment.loader
     assert ours is not None
-    loader = ChoiceLoader([Components(), ours])
-    environment.loader = loader
-    environment._components.loader = loader
+    environment.loader = environment.components.loader = ChoiceLoader([Components(), ours])
     environment.filters.update(words.FILTERS)
     app.context_processor(_frame)
 
@@ -84,7 +81,6 @@ def _frame() -> dict[str, Any]:
     return {
         "demonstration": here.settings.mode == "demo",
         "is_signed_in": door.SESSION_ID in session,
-        "nbsp": Markup("&nbsp;"),
     }
 
 

@@ -8,11 +8,11 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-NONE_GIVEN = "not recorded"
+from healthvisit.programme import dates
 
 _MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-    "December",
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
 )  # fmt: skip
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -72,12 +72,9 @@ def age(born: date, on: date) -> str:
 
     Completed units, as a parent would say them. Raises ValueError for a day before the birth.
     """
-    days = (on - born).days
-    if days < 0:
-        raise ValueError("the day lies before the birth")
+    days, months = dates.age_days(born, on), dates.completed_months(born, on)
     if days < 14:
         return plural(days, "day")
-    months = (on.year - born.year) * 12 + on.month - born.month - (on.day < born.day)
     if months < 2:
         return plural(days // 7, "week")
     if months < 24:
