@@ -1,12 +1,12 @@
-"""The one way in: credential -> Requester -> Record. Every view passes here, and an unmarked one stops the service.
+"""The one way in: credential -> Requester -> Record. Every view is marked; one that is not stops the service.
 
-Two credentials, never mixed. Routes below /fhir and /tablet/caseload take an access token in the Authorization header
-and never look at a cookie; every other route takes the session cookie and never looks at that header. What a person
-may reach is read from the account on each request: a nurse who left or a parent whose access was withdrawn is out at
-once (decision 4).
+Two credentials, never mixed. Routes below /fhir and /tablet/caseload take an access token in the Authorization
+header and never look at a cookie; every other route takes the session cookie and never looks at that header.
+What a person may reach is read from the account on each request: a nurse who left, or a parent whose access was
+withdrawn, is out at once (decision 4).
 
-The door raises, faces answer: `SignInNeeded` (and its child `NotAdmitted`) is turned into 401 by the FHIR face and
-into the sign-in page by `sign_in`; `record.errors.Forbidden` is raised for a role that a view does not admit.
+The door raises, faces answer. `SignInNeeded` (and its child `NotAdmitted`) becomes 401 in the FHIR face, and the
+sign-in page in `sign_in`. `record.errors.Forbidden` is raised for a role that a view does not admit.
 """
 
 import functools
@@ -127,7 +127,7 @@ def house() -> House:
 
 
 def now() -> datetime:
-    """The moment the service believes in, aware UTC; in a demonstration shifted by settings.clock_offset_days."""
+    """The moment the service believes in, aware UTC; a demonstration is settings.clock_offset_days off."""
     return house().clock() + timedelta(days=house().settings.clock_offset_days)
 
 

@@ -1,0 +1,369 @@
+"""Codes, refresh tokens and access tokens: made, checked, exchanged once, and taken back.
+
+A code or refresh token is known by its hash alone. An access token is a JWT of RFC 9068 and also a row: without a
+row that stands it opens nothing. Whatever was granted together falls together (its family).
+"""
+
+import hashlib
+import secrets
+import uuid
+from base64 import urlsafe_b64decode
+from binascii import Error as BadBase64
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from sqlalchemy import Connection, Select, insert, select, update
+
+from healthvisit.access import scopes
+from healthvisit.access.scopes import Scope
+from healthvisit.accounts import tables
+from healthvisit.accounts.errors import NotAdmitted
+from healthvisit.accounts.keys import SigningKeys
+from healthvisit.accounts.tables import hashed, microseconds
+from healthvisit.exact_json import JSON, Malformed, loads
+
+CODE_LIFE_S = 60
+SKEW_S = 60
+MOST_TOKEN = 4096
+MOST_REMEMBERED = 10_000
+
+
+class AccessToken(NamedTuple):
+    """What a verified access token says. expires_at and issued_at in seconds since 1970."""
+
+    account: str
+    client: str
+    scopes: tuple[Scope, ...]
+    child: str | None
+    epoch: int
+    jti: str
+    issued_at: int
+    expires_at: int
+
+
+@dataclass(frozen=True)
+class Family:
+    """One grant by one person to one app. child: the one child that patient/ scopes speak of."""
+
+    id: str
+    account: str
+    client: str
+    scope: str
+    child: str | None
+    epoch: int
+    expires_at: int
+
+
+class Code(NamedTuple):
+    """An authorization code that has just been used up."""
+
+    family: Family
+    redirect_uri: str
+    code_challenge: str
+
+
+class Refresh(NamedTuple):
+    """A refresh token that can still be exchanged."""
+
+    jti: str
+    family: Family
+
+
+class AccessTokens:
+    """Signs and checks the access tokens of one issuer for one audience."""
+
+    def __init__(self, keys: SigningKeys, *, issuer: str, audience: str, life_s: int) -> None:
+        self.keys = keys
+        self.issuer = issuer
+        self.audience = audience
+        self.life_s = life_s
+        # Checking a signature costs ten times what the rest does. Only that it was good is remembered, by the
+        # token's hash; expiry, account, epoch and revocation are looked at on every request.
+        self._verified: dict[bytes, AccessToken] = {}
+
+    def issue(self, connection: Connection, family: Family, scope: str, *, at: datetime) -> str:
+        """A new access token of the family. scope: what it carries, within the family's."""
+        jti = str(uuid.uuid4())
+        issued_at = int(at.timestamp())
+        expires_at = issued_at + self.life_s
+        connection.execute(
+            insert(tables.token).values(
+                jti=jti, family=family.id, kind="access", scope=scope, expires_at=expires_at * 1_000_000
+            )
+        )
+        claims: dict[str, Any] = {
+            "iss": self.issuer,
+            "aud": self.audience,
+            "sub": family.account,
+            "client_id": family.client,
+            "scope": scope,
+            "iat": issued_at,
+            "exp": expires_at,
+            "jti": jti,
+            "epoch": family.epoch,
+        }
+        if family.child is not None:
+            claims["patient"] = family.child
+        key = self.keys.newest
+        header = {"alg": "ES256", "typ": "at+jwt", "kid": str(key.kid)}
+        return jwt.encode(header, claims, key, algorithms=["ES256"])
+
+    def verified(self, token: str, *, at: datetime) -> AccessToken:
+        """What the token says. Raises NotAdmitted unless this service signed it for itself and it is in date.
+
+        Source: RFC 9068 section 4; threats D1, D2, D3, D13.
+        """
+        if len(token) > MOST_TOKEN:
+            raise NotAdmitted
+        digest = hashlib.sha256(token.encode("utf-8")).digest()
+        found = self._verified.get(digest)
+        if found is None:
+            found = self._check(token)
+            if len(self._verified) >= MOST_REMEMBERED:
+                self._verified.clear()
+            self._verified[digest] = found
+        at_s = at.timestamp()
+        if not found.issued_at - SKEW_S <= at_s < found.expires_at:
+            raise NotAdmitted
+        return found
+
+    def _check(self, token: str) -> AccessToken:
+        header = header_of(token)
+        # Exactly the header we write: no jwk, jku, x5u, x5c, crit or b64 is ever handed to a library.
+        if set(header) != {"alg", "typ", "kid"} or header["alg"] != "ES256" or header["typ"] != "at+jwt":
+            raise NotAdmitted
+        key = self.keys.by_kid.get(header["kid"]) if isinstance(header["kid"], str) else None
+        if key is None:
+            raise NotAdmitted
+        try:
+            claims = jwt.decode(token, key, algorithms=["ES256"]).claims
+        except (JoseError, ValueError) as error:
+            raise NotAdmitted from error
+        if claims.get("iss") != self.issuer or claims.get("aud") != self.audience:
+            raise NotAdmitted
+        texts = [claims.get(name) for name in ("sub", "client_id", "scope", "jti")]
+        numbers = [claims.get(name) for name in ("epoch", "iat", "exp")]
+        child = claims.get("patient")
+        if (
+            not all(isinstance(value, str) and value for value in texts)
+            or not all(type(value) is int for value in numbers)
+            or not isinstance(child, str | None)
+            or "nbf" in claims
+        ):
+            raise NotAdmitted
+        try:
+            granted = scopes.parse(claims["scope"])
+        except scopes.UnknownScope as error:
+            raise NotAdmitted from error
+        return AccessToken(
+            account=claims["sub"],
+            client=claims["client_id"],
+            scopes=granted,
+            child=child,
+            epoch=claims["epoch"],
+            jti=claims["jti"],
+            issued_at=claims["iat"],
+            expires_at=claims["exp"],
+        )
+
+
+def header_of(token: str) -> JSON:
+    """The header of a compact JWS, before anything in it is believed. Raises NotAdmitted."""
+    parts = token.split(".")
+    if len(parts) != 3 or not all(parts):
+        raise NotAdmitted
+    try:
+        header = loads(urlsafe_b64decode(parts[0] + "=" * (-len(parts[0]) % 4)))
+    except (BadBase64, ValueError, Malformed) as error:
+        raise NotAdmitted from error
+    if not isinstance(header, dict):
+        raise NotAdmitted
+    return header
+
+
+def open_family(
+    connection: Connection,
+    *,
+    account: str,
+    client: str,
+    scope: str,
+    epoch: int,
+    at: datetime,
+    life_s: int,
+    child: str | None = None,
+    session_hash: str | None = None,
+) -> Family:
+    """A new grant. life_s: after it nothing of the family is renewed, however often it was."""
+    family = Family(
+        id=str(uuid.uuid4()),
+        account=account,
+        client=client,
+        scope=scope,
+        child=child,
+        epoch=epoch,
+        expires_at=microseconds(at + timedelta(seconds=life_s)),
+    )
+    connection.execute(
+        insert(tables.token_family).values(
+            id=family.id,
+            account=account,
+            client=client,
+            scope=scope,
+            child=child,
+            epoch=epoch,
+            session=session_hash,
+            granted_at=microseconds(at),
+            expires_at=family.expires_at,
+        )
+    )
+    return family
+
+
+def new_code(
+    connection: Connection, family: Family, *, redirect_uri: str, code_challenge: str, at: datetime
+) -> str:
+    """A code for the family, good once and for 60 seconds. code_challenge: PKCE S256."""
+    code = secrets.token_urlsafe(32)
+    connection.execute(
+        insert(tables.authorization_code).values(
+            hash=hashed(code),
+            family=family.id,
+            client=family.client,
+            redirect_uri=redirect_uri,
+            code_challenge=code_challenge,
+            expires_at=microseconds(at + timedelta(seconds=CODE_LIFE_S)),
+        )
+    )
+    return code
+
+
+def use_code(connection: Connection, code: str, *, client: str, at: datetime) -> Code | None:
+    """The code, used up by this call whatever becomes of the request; None where it does not stand.
+
+    A second use, or one by another app, means that the code was stolen: its whole family falls.
+    """
+    row = connection.execute(
+        select(tables.authorization_code).where(tables.authorization_code.c.hash == hashed(code))
+    ).one_or_none()
+    if row is None:
+        return None
+    used = connection.execute(
+        update(tables.authorization_code)
+        .where(tables.authorization_code.c.hash == row.hash, tables.authorization_code.c.used_at.is_(None))
+        .values(used_at=microseconds(at))
+    )
+    if used.rowcount != 1 or row.client != client:
+        revoke_family(connection, row.family, at=at)
+        return None
+    family = _standing_family(connection, row.family, at)
+    if family is None or row.expires_at <= microseconds(at):
+        return None
+    return Code(family, row.redirect_uri, row.code_challenge)
+
+
+def new_refresh(connection: Connection, family: Family) -> str:
+    """A refresh token of the family; it expires with the family."""
+    secret = secrets.token_urlsafe(32)
+    connection.execute(
+        insert(tables.token).values(
+            jti=hashed(secret),
+            family=family.id,
+            kind="refresh",
+            scope=family.scope,
+            expires_at=family.expires_at,
+        )
+    )
+    return secret
+
+
+def refreshable(connection: Connection, secret: str, *, client: str, at: datetime) -> Refresh | None:
+    """The refresh token, not used up yet, or None. One that was used before brings its family down."""
+    row = connection.execute(
+        select(tables.token).where(tables.token.c.jti == hashed(secret), tables.token.c.kind == "refresh")
+    ).one_or_none()
+    if row is None:
+        return None
+    family = _standing_family(connection, row.family, at)
+    if row.used_at is not None or (family is not None and family.client != client):
+        revoke_family(connection, row.family, at=at)
+        return None
+    if family is None or row.revoked_at is not None or row.expires_at <= microseconds(at):
+        return None
+    return Refresh(row.jti, family)
+
+
+def use_refresh(connection: Connection, refresh: Refresh, *, at: datetime) -> bool:
+    """Use the refresh token up; False, and its family falls, where another request was faster."""
+    used = connection.execute(
+        update(tables.token)
+        .where(tables.token.c.jti == refresh.jti, tables.token.c.used_at.is_(None))
+        .values(used_at=microseconds(at))
+    )
+    if used.rowcount != 1:
+        revoke_family(connection, refresh.family.id, at=at)
+        return False
+    return True
+
+
+def revoke(connection: Connection, jti: str, *, client: str, at: datetime) -> None:
+    """Take back one access token, or the whole family of a refresh token; nothing where it is not this app's.
+
+    jti: of an access token its jti, of a refresh token its hash.
+    """
+    row = connection.execute(
+        select(tables.token.c.kind, tables.token.c.family)
+        .join(tables.token_family, tables.token_family.c.id == tables.token.c.family)
+        .where(tables.token.c.jti == jti, tables.token_family.c.client == client)
+    ).one_or_none()
+    if row is None:
+        return
+    if row.kind == "refresh":
+        revoke_family(connection, row.family, at=at)
+        return
+    connection.execute(
+        update(tables.token)
+        .where(tables.token.c.jti == jti, tables.token.c.revoked_at.is_(None))
+        .values(revoked_at=microseconds(at))
+    )
+
+
+def revoke_family(connection: Connection, family: str, *, at: datetime) -> None:
+    """Everything that came of this grant is refused on its next use."""
+    connection.execute(
+        update(tables.token_family)
+        .where(tables.token_family.c.id == family, tables.token_family.c.revoked_at.is_(None))
+        .values(revoked_at=microseconds(at))
+    )
+
+
+def forget(connection: Connection, *, at: datetime) -> None:
+    """Delete codes and tokens a day after they expired: before that, a second use must still be noticed."""
+    before = microseconds(at - timedelta(days=1))
+    for table in (tables.authorization_code, tables.token):
+        connection.execute(table.delete().where(table.c.expires_at < before))
+
+
+def _standing_family(connection: Connection, id_: str, at: datetime) -> Family | None:
+    row = connection.execute(_family(id_, at)).one_or_none()
+    if row is None:
+        return None
+    return Family(row.id, row.account, row.client, row.scope, row.child, row.epoch, row.expires_at)
+
+
+def _family(id_: str, at: datetime) -> Select[Any]:
+    return (
+        select(tables.token_family)
+        .join(tables.account, tables.account.c.id == tables.token_family.c.account)
+        .join(tables.client_app, tables.client_app.c.client_id == tables.token_family.c.client)
+        .where(
+            tables.token_family.c.id == id_,
+            tables.token_family.c.revoked_at.is_(None),
+            tables.token_family.c.expires_at > microseconds(at),
+            tables.account.c.active,
+            tables.account.c.epoch == tables.token_family.c.epoch,
+            tables.client_app.c.active,
+        )
+    )
