@@ -1,7 +1,7 @@
 """What every page shares: frame, assets, headers, words, error pages, and pages that belong to no audience.
 
-Must not know what a review is, nor SQL. Visitors use `install` (app.py, once), the template "layout/page.html" and
-the filters of `words`; a page that sends its form to another site loosens its own policy by `headers.policy`.
+Must not know what a review is, nor SQL. Visitors use `install` (app.py, once), the template layout/page.html
+and the filters of `words`; a page that sends its form to another site loosens its policy by `headers.policy`.
 The look is nhsuk-frontend 10.6.1 without its remote font, logo and copyright line, and there is no build step
 (decision 12): scripts/assets made what stands in static/.
 """

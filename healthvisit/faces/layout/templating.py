@@ -1,7 +1,7 @@
 """Templates: ours are strict, the components of nhsuk-frontend-jinja are read as they were written.
 
-Those components ask for parameters that were never given, and need Jinja's ChainableUndefined. On our own pages
-that would print an empty space where a child's weight should stand, so each has its own environment.
+Those components ask for parameters that were never given, and need Jinja's ChainableUndefined. On our own
+pages that would print an empty space where a child's weight should stand, so each has its own environment.
 """
 
 from collections.abc import MutableMapping

@@ -6,6 +6,7 @@ Plain functions over plain values; the templates use them as filters under the s
 from collections.abc import Callable
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from typing import Any
 
 from healthvisit.programme import dates
@@ -29,6 +30,12 @@ def span(first: date, last: date) -> str:
     if first.year == last.year:
         return f"{first.day} {_MONTHS[first.month - 1]} to {day(last)}"
     return f"{day(first)} to {day(last)}"
+
+
+def quarter(period: dates.Quarter) -> str:
+    """January to March 2021 (2020-21 Q4)"""
+    first, last = _MONTHS[period.first_on.month - 1], _MONTHS[period.last_on.month - 1]
+    return f"{first} to {last} {period.last_on.year} ({period})"
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:
@@ -62,6 +69,11 @@ def percentage(numerator: int, denominator: int, places: int = 1) -> str:
     return f"{share}%"
 
 
+def rate(share: Fraction, places: int = 1) -> str:
+    """87.5% of a share from 0 to 1; rounded as `percentage` is."""
+    return percentage(share.numerator, share.denominator, places)
+
+
 def listed(words: list[str]) -> str:
     """Bury, Salford and Wigan"""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
@@ -86,9 +98,11 @@ def age(born: date, on: date) -> str:
 FILTERS: dict[str, Callable[..., Any]] = {
     "day": day,
     "span": span,
+    "quarter": quarter,
     "plural": plural,
     "in_words": in_words,
     "count": count,
     "percentage": percentage,
+    "rate": rate,
     "listed": listed,
 }

@@ -1,0 +1,242 @@
+"""A child's timeline -> a parent's words: strengths first, words before numbers, nothing like a test.
+
+Reading age 9 to 11 (NHS service manual). Only what the timeline of this requester holds is said; that
+something else may stand in the record is never hinted at.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Self
+
+from healthvisit.faces.layout import words
+from healthvisit.programme.pathway import State
+from healthvisit.reviews.timeline import Child, DomainResult, Measurement, Results, Review, Timeline
+
+SKILLS: Mapping[str, str] = {
+    "communication": "talking and understanding",
+    "gross-motor": "big movements, like walking and climbing",
+    "fine-motor": "small movements with hands and fingers",
+    "problem-solving": "working things out",
+    "personal-social": "playing and getting on with people",
+}
+
+# The word on the tag, and its colour in the NHS design system.
+_STATUS: Mapping[State, tuple[str, str]] = {
+    "not-yet": ("Planned", "white"),
+    "open": ("Can be done now", "blue"),
+    "due": ("Can be done now", "blue"),
+    "overdue": ("Not done yet", "yellow"),
+    "done-on-time": ("Done", "green"),
+    "done-late": ("Done", "green"),
+    "done-early": ("Done", "green"),
+    "done": ("Done", "green"),
+    "declined": ("You said no", "grey"),
+    "no-access": ("Missed", "grey"),
+    "not-applicable": ("Not recorded", "grey"),
+}
+
+_FEEDING: Mapping[str, str] = {
+    "totally": "At this review your baby had breast milk only.",
+    "partially": "At this review your baby had breast milk and other milk.",
+    "not-at-all": "At this review your baby had milk other than breast milk.",
+}
+
+_LENGTHS = ("Length", "Height")
+
+
+@dataclass(frozen=True)
+class Listed:
+    id: str
+    name: str
+    age: str
+
+    @classmethod
+    def of(cls, child: Child, on: date) -> Self:
+        return cls(child.id, child.name, words.age(child.born_on, on))
+
+
+@dataclass(frozen=True)
+class NextReview:
+    """review: its code, by which the template finds what it covers."""
+
+    review: str
+    title: str
+    when: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one review found, each skill in one group of words; points: (skill, points in words)."""
+
+    title: str
+    on: date
+    is_practice: bool
+    strengths: tuple[str, ...]
+    to_practise: tuple[str, ...]
+    to_look_at: tuple[str, ...]
+    not_compared: tuple[str, ...]
+    points: tuple[tuple[str, str], ...]
+    feeding: str | None
+
+
+@dataclass(frozen=True)
+class ReviewLine:
+    title: str
+    status: str
+    colour: str
+    when: str
+
+
+@dataclass(frozen=True)
+class Growth:
+    """columns: headings; rows: newest first, a cell for each column; sentence: the newest row in words."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    name: str
+    age: str
+    next: NextReview | None
+    results: tuple[Result, ...]
+    growth: Growth | None
+    reviews: tuple[ReviewLine, ...]
+
+    @classmethod
+    def of(cls, timeline: Timeline) -> Self:
+        done = sorted(
+            (
+                (review.done_on, review, review.results)
+                for review in timeline.reviews
+                if review.done_on is not None and review.results is not None
+            ),
+            key=lambda each: each[0],
+            reverse=True,
+        )
+        return cls(
+            timeline.child.name,
+            f"{words.age(timeline.child.born_on, timeline.on)} old",
+            None if timeline.next is None else _next(timeline.next),
+            tuple(
+                _result(review.title, on, results)
+                for on, review, results in done
+                if results.domains or _feeding(results)
+            ),
+            _growth(timeline.child, [(on, results.measurements) for on, _, results in done]),
+            tuple(_line(review) for review in timeline.reviews),
+        )
+
+
+def _next(review: Review) -> NextReview:
+    return NextReview(review.code, review.title, _window(review))
+
+
+def _window(review: Review) -> str:
+    first, last = review.from_on, review.until_on
+    if review.state == "not-yet" and first is not None:
+        return f"It can be done from {words.day(first)}" + (f" to {words.day(last)}." if last else ".")
+    if review.state == "not-yet" or last is None:
+        return "Your health visitor will tell you when."
+    return f"It can be done now, until {words.day(last)}. Your health visitor will agree a day with you."
+
+
+def _line(review: Review) -> ReviewLine:
+    status, colour = _STATUS[review.state]
+    return ReviewLine(review.title, status, colour, _when(review))
+
+
+def _when(review: Review) -> str:
+    if review.done_on is not None:
+        return f"Done on {words.day(review.done_on)}."
+    match review.state:
+        case "overdue" if review.until_on is not None:
+            return f"It was planned for before {words.day(review.until_on)}. You can still ask for it."
+        case "declined":
+            return "You chose not to have it. You can change your mind: ask your health visitor."
+        case "no-access":
+            return "We tried to see you and could not. You can still ask for it."
+        case "not-applicable" if review.code == "antenatal":
+            return "This review is before the birth. None is written down here."
+        case "not-applicable":
+            return review.reason
+    return _window(review)
+
+
+def _result(title: str, on: date, results: Results) -> Result:
+    return Result(
+        title,
+        on,
+        results.practice is not None,
+        _skills(results, "on-schedule"),
+        _skills(results, "monitor"),
+        _skills(results, "below"),
+        _skills(results, "not-classified"),
+        tuple((_skill(each).capitalize(), _points(each)) for each in results.domains),
+        _feeding(results),
+    )
+
+
+def _skills(results: Results, zone: str) -> tuple[str, ...]:
+    return tuple(_skill(each) for each in results.domains if each.zone == zone)
+
+
+def _skill(domain: DomainResult) -> str:
+    return SKILLS.get(domain.domain, domain.title)
+
+
+def _points(domain: DomainResult) -> str:
+    if domain.points is None:
+        return "too few answers"
+    points = number(domain.points)
+    return f"{points}, from fewer answers" if domain.prorated else points
+
+
+def _feeding(results: Results) -> str | None:
+    return None if results.feeding is None else _FEEDING.get(results.feeding[0])
+
+
+def _growth(child: Child, measured: Iterable[tuple[date, tuple[Measurement, ...]]]) -> Growth | None:
+    """Length and height share a column: a child lies down for the one and stands for the other."""
+    rows = [(on, {_column(each.name): each for each in found}) for on, found in measured if found]
+    if not rows:
+        return None
+    columns = [name for name in ("Weight", "Length or height", "Head") if any(name in row for _, row in rows)]
+    columns += sorted({name for _, row in rows for name in row} - set(columns))
+    newest_on, newest = rows[0]
+    said = words.listed([f"{_said(name)} {_amount(newest[name])}" for name in columns if name in newest])
+    return Growth(
+        ("Date", "Age", *columns),
+        tuple(
+            (
+                words.day(on),
+                words.age(child.born_on, on),
+                *(_amount(row[name]) if name in row else "Not measured" for name in columns),
+            )
+            for on, row in rows
+        ),
+        f"On {words.day(newest_on)}: {said}.",
+    )
+
+
+def _column(name: str) -> str:
+    if name in _LENGTHS:
+        return "Length or height"
+    return "Head" if name.startswith("Head") else name
+
+
+def _said(column: str) -> str:
+    return column.lower()
+
+
+def _amount(measurement: Measurement) -> str:
+    return f"{number(measurement.value)} {measurement.unit}"
+
+
+def number(value: Decimal) -> str:
+    """The digits as measured (12.50 kg stays 12.50), a whole number of points without a fraction."""
+    return f"{value:f}"
