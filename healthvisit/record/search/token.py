@@ -1,0 +1,71 @@
+"""Token search: codes and identifiers, exactly as they are.  https://hl7.org/fhir/R4/search.html#token
+
+Codes are compared with their case: every code system and identifier system that we use is case sensitive.
+"""
+
+from collections.abc import Iterable
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, FromClause, and_, or_
+
+# https://hl7.org/fhir/R4/codesystem-special-values.html: the implied system of a boolean
+BOOLEAN = "http://terminology.hl7.org/CodeSystem/special-values"
+
+MOST_CHARACTERS = 255
+
+# The element is there but says no code: it is not missing, and no search by a code finds it.
+PRESENT = ("", "")
+
+
+class TokenValue(NamedTuple):
+    """system: None for any, "" for none stated. code: None for any code of the system."""
+
+    system: str | None
+    code: str | None
+
+
+def kept(text: str) -> str:
+    """The text as the index holds it: a longer one by its beginning and its hash, because index rows are short."""
+    if len(text) <= MOST_CHARACTERS:
+        return text
+    return f"{text[:128]}…{sha256(text.encode()).hexdigest()}"
+
+
+def of_element(value: Any, system: str) -> Iterable[tuple[str, str]]:
+    """(code, system) pairs of a code, boolean, uri, Coding, CodeableConcept, Identifier or ContactPoint.
+
+    system: what the element's type implies where the value itself names none, "" for nothing.
+    """
+    kind = type(value)
+    if kind is str:
+        return ((kept(value), system),)
+    if kind is bool:
+        return (("true" if value else "false", BOOLEAN),)
+    if kind is not dict:
+        return ()
+    codings = value.get("coding")
+    if codings is not None:
+        return [_coding(coding) for coding in codings if type(coding) is dict] or (PRESENT,)
+    if "value" in value:
+        return ((kept(value["value"]), kept(value.get("system", ""))),)
+    return (_coding(value),)
+
+
+def _coding(coding: dict[str, Any]) -> tuple[str, str]:
+    code, system = coding.get("code"), coding.get("system")
+    return (kept(code) if code else "", kept(system) if system else "")
+
+
+def condition(row: FromClause, values: tuple[TokenValue, ...]) -> ColumnElement[bool]:
+    """Whether a row of search_token matches one of: [system]|code, |code, system| or code."""
+    codes = [value.code for value in values if value.system is None and value.code is not None]
+    clauses = [row.c.code.in_(codes) if len(codes) > 1 else row.c.code == codes[0]] if codes else []
+    clauses += [
+        row.c.system == value.system
+        if value.code is None
+        else and_(row.c.code == value.code, row.c.system == value.system)
+        for value in values
+        if value.system is not None
+    ]
+    return or_(*clauses)
