@@ -160,6 +160,16 @@ def display_name(connection: Connection, account: str) -> str:
     return name
 
 
+def epoch_of(connection: Connection, account: str) -> int:
+    """What a new token or session of the account carries. Raises NotAdmitted for a closed account."""
+    epoch: int | None = connection.scalar(
+        select(tables.account.c.epoch).where(tables.account.c.id == account, tables.account.c.active)
+    )
+    if epoch is None:
+        raise NotAdmitted
+    return epoch
+
+
 def join_borough(
     connection: Connection, account: str, borough: str, *, from_on: date, until_on: date | None = None
 ) -> None:

@@ -1,7 +1,7 @@
 """Codes, refresh tokens and access tokens: made, checked, exchanged once, and taken back.
 
-A code or refresh token is known by its hash alone. An access token is a JWT of RFC 9068 and also a row: without a
-row that stands it opens nothing. Whatever was granted together falls together (its family).
+A code or refresh token is known by its hash alone. An access token is a JWT of RFC 9068 and also a row:
+without a row that stands it opens nothing. Whatever was granted together falls together (its family).
 """
 
 import hashlib
@@ -84,11 +84,13 @@ class AccessTokens:
         # token's hash; expiry, account, epoch and revocation are looked at on every request.
         self._verified: dict[bytes, AccessToken] = {}
 
-    def issue(self, connection: Connection, family: Family, scope: str, *, at: datetime) -> str:
-        """A new access token of the family. scope: what it carries, within the family's."""
+    def issue(
+        self, connection: Connection, family: Family, scope: str, *, at: datetime, life_s: int | None = None
+    ) -> str:
+        """A new access token of the family. scope: what it carries, within the family's; life_s: or less."""
         jti = str(uuid.uuid4())
         issued_at = int(at.timestamp())
-        expires_at = issued_at + self.life_s
+        expires_at = issued_at + min(self.life_s, life_s or self.life_s)
         connection.execute(
             insert(tables.token).values(
                 jti=jti, family=family.id, kind="access", scope=scope, expires_at=expires_at * 1_000_000
@@ -172,16 +174,25 @@ class AccessTokens:
 
 def header_of(token: str) -> JSON:
     """The header of a compact JWS, before anything in it is believed. Raises NotAdmitted."""
+    return _part(token, 0)
+
+
+def unverified_claims(token: str) -> JSON:
+    """What a compact JWS claims, only to find out whose key to check it with. Raises NotAdmitted."""
+    return _part(token, 1)
+
+
+def _part(token: str, index: int) -> JSON:
     parts = token.split(".")
-    if len(parts) != 3 or not all(parts):
+    if len(token) > MOST_TOKEN or len(parts) != 3 or not all(parts):
         raise NotAdmitted
     try:
-        header = loads(urlsafe_b64decode(parts[0] + "=" * (-len(parts[0]) % 4)))
+        part = loads(urlsafe_b64decode(parts[index] + "=" * (-len(parts[index]) % 4)))
     except (BadBase64, ValueError, Malformed) as error:
         raise NotAdmitted from error
-    if not isinstance(header, dict):
+    if not isinstance(part, dict):
         raise NotAdmitted
-    return header
+    return part
 
 
 def open_family(
@@ -222,11 +233,10 @@ def open_family(
     return family
 
 
-def new_code(
-    connection: Connection, family: Family, *, redirect_uri: str, code_challenge: str, at: datetime
-) -> str:
-    """A code for the family, good once and for 60 seconds. code_challenge: PKCE S256."""
-    code = secrets.token_urlsafe(32)
+def keep_code(
+    connection: Connection, code: str, family: Family, *, redirect_uri: str, code_challenge: str, at: datetime
+) -> None:
+    """Make the code good for the family, once and for 60 seconds. code_challenge: PKCE S256."""
     connection.execute(
         insert(tables.authorization_code).values(
             hash=hashed(code),
@@ -237,7 +247,6 @@ def new_code(
             expires_at=microseconds(at + timedelta(seconds=CODE_LIFE_S)),
         )
     )
-    return code
 
 
 def use_code(connection: Connection, code: str, *, client: str, at: datetime) -> Code | None:

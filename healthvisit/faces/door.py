@@ -1,12 +1,12 @@
 """The one way in: credential -> Requester -> Record. Every view is marked; one that is not stops the service.
 
-Two credentials, never mixed. Routes below /fhir and /tablet/caseload take an access token in the Authorization
-header and never look at a cookie; every other route takes the session cookie and never looks at that header.
-What a person may reach is read from the account on each request: a nurse who left, or a parent whose access was
-withdrawn, is out at once (decision 4).
+Two credentials, never mixed. Routes below /fhir and /tablet/caseload take an access token in the
+Authorization header and never look at a cookie; every other route takes the session cookie and never looks at
+that header. What a person may reach is read from the account on each request: a nurse who left, or a parent
+whose access was withdrawn, is out at once (decision 4).
 
-The door raises, faces answer. `SignInNeeded` (and its child `NotAdmitted`) becomes 401 in the FHIR face, and the
-sign-in page in `sign_in`. `record.errors.Forbidden` is raised for a role that a view does not admit.
+The door raises, faces answer. `SignInNeeded` (and its child `NotAdmitted`) becomes 401 in the FHIR face, and
+the sign-in page in `sign_in`. `record.errors.Forbidden` is raised for a role that a view does not admit.
 """
 
 import functools
@@ -50,8 +50,7 @@ _ROLES = frozenset({"health-visitor", "parent", "commissioner", "system-client"}
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*)\Z", re.IGNORECASE)
 _MARK = "_door_admits"
 
-forms = CSRFProtect()
-"""Guards every form of the pages; `forms.exempt` is for endpoints of OAuth, which take no cookie."""
+_forms = CSRFProtect()
 
 
 class SignInNeeded(Exception):
@@ -115,7 +114,7 @@ def install(app: Flask, house: House) -> None:
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
     )
-    forms.init_app(app)
+    _forms.init_app(app)
     app.before_request(_before)
     app.after_request(_after)
     for rule in app.url_map.iter_rules():
@@ -198,6 +197,12 @@ def open_to_all(view: Callable[P, R]) -> Callable[P, R]:
     return view
 
 
+def without_cookie(view: Callable[P, R]) -> Callable[P, R]:
+    """Mark a view that never looks at a cookie, so that a form token would guard nothing."""
+    _forms.exempt(view)
+    return view
+
+
 def _of_token() -> Requester:
     shown = request.headers.getlist("Authorization")
     if not shown:
@@ -247,7 +252,7 @@ def _before() -> None:
     # A browser states where a form was sent from, even where a token leaked.
     if request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
         raise BadRequest("The form was sent from another site.")
-    forms.protect(apply_exemptions=True)
+    _forms.protect(apply_exemptions=True)
 
 
 def _after(response: Response) -> Response:

@@ -1,0 +1,48 @@
+"""SMART scopes in the words of the person who is asked to agree."""
+
+from healthvisit.access import scopes
+from healthvisit.exact_json import JSON
+
+_VERBS = {"c": "add", "r": "see", "u": "change", "d": "delete", "s": "see"}
+_THINGS = {
+    "*": "everything",
+    "Patient": "names, dates of birth and NHS numbers",
+    "RelatedPerson": "who the parents and carers are",
+    "EpisodeOfCare": "which service looks after the child",
+    "Encounter": "visits and reviews",
+    "Observation": "measurements and results",
+    "QuestionnaireResponse": "answers to review forms",
+    "MeasureReport": "published figures",
+    "Questionnaire": "review forms",
+    "Organization": "the services",
+    "Practitioner": "the names of staff",
+    "Provenance": "who wrote what, and when",
+    "AuditEvent": "who looked at what, and when",
+}
+_WHOSE = {
+    "patient": "about the child you choose",
+    "user": "that you can see yourself",
+    "system": "that the service holds",
+}
+_PLAIN = {"offline_access": "keep this access until you sign in again, without asking you each time"}
+
+
+def in_words(scope: str) -> list[str]:
+    """One phrase for each thing asked, to follow "It will be able to"."""
+    found = []
+    for asked in scopes.parse(scope):
+        verbs = list(dict.fromkeys(_VERBS[letter] for letter in asked.letters))
+        thing = _THINGS.get(asked.type, f"records of the kind {asked.type}")
+        found.append(f"{_and(verbs)} {thing} {_WHOSE[asked.context]}")
+    found += [words for plain, words in _PLAIN.items() if plain in scope.split(" ")]
+    return list(dict.fromkeys(found))
+
+
+def first_name(patient: JSON) -> str:
+    """What the family calls the child: enough to choose by, and no more."""
+    given = [name for entry in patient.get("name", ()) for name in entry.get("given", ())]
+    return given[0] if given else "A child whose name is not recorded"
+
+
+def _and(verbs: list[str]) -> str:
+    return verbs[0] if len(verbs) == 1 else f"{', '.join(verbs[:-1])} and {verbs[-1]}"

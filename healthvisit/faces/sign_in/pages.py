@@ -1,0 +1,214 @@
+"""What people see: signing in and out, and agreeing that an app acts for them."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Response, redirect, render_template, request, session
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from werkzeug.wrappers import Response as AnyResponse
+
+from healthvisit.access.requester import Role
+from healthvisit.accounts import people, sessions
+from healthvisit.accounts.errors import TooManyAttempts
+from healthvisit.faces import door
+from healthvisit.faces.layout import headers
+from healthvisit.faces.sign_in import blueprint, consent, server
+
+HOME: dict[Role, str] = {
+    "parent": "/parents/",
+    "commissioner": "/commissioning/",
+    "health-visitor": "/tablet/",
+}
+
+# Said alike for a name that nobody has and for a password that is wrong.
+NOT_RIGHT = "The name or the password is not right"
+
+
+class SignIn(Schema):
+    """The sign-in form. Field names are those of the page, so that an error links to its field."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    name = fields.Str(
+        required=True,
+        validate=validate.Length(min=1, max=200, error="Enter your name"),
+        error_messages={"required": "Enter your name"},
+    )
+    password = fields.Str(
+        required=True,
+        validate=[
+            validate.Length(min=1, error="Enter your password"),
+            validate.Length(max=people.MOST_PASSWORD, error=NOT_RIGHT),
+        ],
+        error_messages={"required": "Enter your password"},
+    )
+    next = fields.Str(load_default="")
+
+
+class Consent(Schema):
+    """A person's answer. Which children they may choose from is asked of their account, not of the form."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+    decision = fields.Str(required=True, validate=validate.OneOf(["allow", "deny"]))
+    child = fields.Str(load_default=None)
+
+
+@blueprint.get("/sign-in")
+@door.open_to_all
+def sign_in() -> Response:
+    if door.house().settings.mode == "production":
+        return _page("sign_in/not_connected.html", 200)
+    return _form(200, next_=request.args.get("next", ""))
+
+
+@blueprint.post("/sign-in")
+@door.open_to_all
+def enter() -> AnyResponse:
+    here = door.house()
+    if here.settings.mode == "production":
+        return _page("sign_in/not_connected.html", 403)
+    try:
+        form = SignIn().load(request.form)
+    except ValidationError as error:
+        return _form(400, errors=_first(error), next_=request.form.get("next", ""))
+    at = here.clock()
+    try:
+        person = people.sign_in(
+            here.database, form["name"], form["password"], address=request.remote_addr or "", at=at
+        )
+    except TooManyAttempts as error:
+        message = f"There were too many attempts. Try again in {error.wait_s} seconds"
+        busy = _form(429, errors={"name": message}, next_=form["next"])
+        busy.headers["Retry-After"] = str(error.wait_s)
+        return busy
+    if person is None:
+        return _form(400, errors={"name": NOT_RIGHT}, next_=form["next"])
+    with here.database.writing() as connection:
+        _end_session(connection)
+        # A new id and a new form token: whatever the browser was given before is worth nothing now.
+        session.clear()
+        session[door.SESSION_ID] = sessions.begin(connection, person, at=at, life_s=here.settings.session_s)
+    return redirect(_local(form["next"]) or HOME[person.role], 303)
+
+
+@blueprint.post("/sign-out")
+@door.open_to_all
+def sign_out() -> AnyResponse:
+    with door.house().database.writing() as connection:
+        _end_session(connection)
+    session.clear()
+    answer = redirect("/", 303)
+    # Never "storage": it would take the visits that a tablet has not sent yet.
+    answer.headers["Clear-Site-Data"] = '"cache"'
+    return answer
+
+
+@blueprint.get("/authorize")
+@door.admits("parent", "health-visitor", "commissioner")
+def authorize() -> AnyResponse:
+    requester = door.requester()
+    asking = _asked()
+    if isinstance(asking, Response):
+        return asking
+    children = sorted(requester.children) if asking.needs_child else []
+    if asking.needs_child and not children:
+        return server.decided(asking, requester, allowed=False, child=None)
+    if asking.client.first_party and len(children) <= 1:
+        return server.decided(asking, requester, allowed=True, child=children[0] if children else None)
+    return _consent(asking, 200)
+
+
+@blueprint.post("/authorize")
+@door.admits("parent", "health-visitor", "commissioner")
+def decide() -> AnyResponse:
+    requester = door.requester()
+    asking = _asked()
+    if isinstance(asking, Response):
+        return asking
+    try:
+        form = Consent().load(request.form)
+    except ValidationError:
+        return _consent(asking, 400, errors={"decision": "Say whether you allow this"})
+    allowed = form["decision"] == "allow"
+    child = form["child"] if asking.needs_child else None
+    if allowed and asking.needs_child and child not in requester.children:
+        return _consent(asking, 400, errors={"child": "Choose a child"})
+    return server.decided(asking, requester, allowed=allowed, child=child)
+
+
+@blueprint.errorhandler(server.BadAddress)
+def _bad_address(_error: server.BadAddress) -> Response:
+    """Shown in place: an address that is not registered is never followed."""
+    return _page("sign_in/bad_address.html", 400)
+
+
+def _asked() -> server.Asking | Response:
+    return server.asked_by(door.requester())
+
+
+def _consent(asking: server.Asking, status: int, errors: dict[str, str] | None = None) -> Response:
+    children = _children_by_name() if asking.needs_child else []
+    page = _page(
+        "sign_in/consent.html",
+        status,
+        app=asking.client.name,
+        requests=consent.in_words(asking.scope),
+        children=children,
+        errors=errors or {},
+        action=request.full_path,
+    )
+    there = urlsplit(asking.redirect_uri)
+    page.headers["Content-Security-Policy"] = headers.policy(
+        form_action=(f"{there.scheme}://{there.netloc}",)
+    )
+    return page
+
+
+def _children_by_name() -> list[tuple[str, str]]:
+    """Id and first name of each child of the person who asks, by name."""
+    with door.record() as record:
+        found = [(child, record.read("Patient", child).json()) for child in sorted(door.requester().children)]
+    return sorted(
+        ((child, consent.first_name(patient)) for child, patient in found), key=lambda pair: pair[1]
+    )
+
+
+def _form(status: int, *, errors: dict[str, str] | None = None, next_: str = "") -> Response:
+    return _page(
+        "sign_in/sign_in.html",
+        status,
+        errors=errors or {},
+        name=request.form.get("name", ""),
+        next=_local(next_),
+    )
+
+
+def _page(template: str, status: int, **values: Any) -> Response:
+    return Response(render_template(template, **values), status)
+
+
+def _first(error: ValidationError) -> dict[str, str]:
+    return {str(name): texts[0] for name, texts in error.messages_dict.items()}
+
+
+def _local(address: str) -> str:
+    """The address when it is a path of this service, else "": nobody is led elsewhere after signing in."""
+    parts = urlsplit(address) if address.isprintable() and "\\" not in address else None
+    if (
+        parts is None
+        or parts.scheme
+        or parts.netloc
+        or not address.startswith("/")
+        or address.startswith("//")
+    ):
+        return ""
+    return address
+
+
+def _end_session(connection: Any) -> None:
+    shown = session.get(door.SESSION_ID)
+    if isinstance(shown, str):
+        sessions.end(connection, shown, at=door.house().clock())

@@ -1,0 +1,530 @@
+"""The authorization server: authlib, with every default closed that is not safe for a child's record.
+
+Stricter than authlib, each with its reason in decision 14: PKCE S256 for every app, at the authorization
+request; redirect address as exact text; a scope that cannot be granted whole is refused, never cut; codes
+used up by any attempt; refresh tokens that turn, and whose second use revokes all; no shared secrets;
+parameters given once, and at the token endpoint in the body alone.
+Sources: RFC 6749, 7009, 7523, 7636, 9068, 9207, 9700; https://hl7.org/fhir/smart-app-launch/STU2.2/
+"""
+
+# authlib has no types.
+# mypy: allow-subclassing-any
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar, NamedTuple, cast
+
+from authlib.common.urls import add_params_to_uri
+from authlib.integrations.flask_oauth2 import AuthorizationServer
+from authlib.oauth2 import OAuth2Error, OAuth2Request
+from authlib.oauth2.rfc6749 import (
+    AuthorizationCodeMixin,
+    ClientMixin,
+    InvalidClientError,
+    InvalidGrantError,
+    InvalidRequestError,
+    InvalidScopeError,
+    OAuth2Payload,
+    TokenMixin,
+    UnsupportedResponseTypeError,
+    grants,
+)
+from authlib.oauth2.rfc7009 import RevocationEndpoint
+from authlib.oauth2.rfc7636 import CodeChallenge, create_s256_code_challenge
+from flask import Response, g, request, session
+from sqlalchemy import Connection
+from werkzeug.datastructures import MultiDict
+
+from healthvisit.access import scopes
+from healthvisit.access.requester import Requester, Role
+from healthvisit.accounts import clients, people, tokens
+from healthvisit.accounts.clients import ClientApp
+from healthvisit.accounts.errors import NotAdmitted
+from healthvisit.accounts.tables import hashed, microseconds
+from healthvisit.accounts.tokens import Code, Family, Refresh
+from healthvisit.exact_json import dumps
+from healthvisit.faces import door
+from healthvisit.faces.sign_in import blueprint
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+AUTH_METHODS = ["private_key_jwt", "none"]
+MOST_SCOPE = 2_000
+# SMART backend services: a system's token lives five minutes at most, since it can always ask for another.
+SYSTEM_TOKEN_S = 300
+_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")
+
+CONTEXTS: dict[Role, frozenset[scopes.Context]] = {
+    "parent": frozenset({"patient", "user"}),
+    "health-visitor": frozenset({"user"}),
+    "commissioner": frozenset({"user"}),
+    "system-client": frozenset({"system"}),
+}
+
+
+class BadAddress(Exception):
+    """The app or its redirect address is not registered: the answer is shown in place and sent nowhere."""
+
+
+class Granted(NamedTuple):
+    """What a person agreed to: who, and for patient/ scopes which child."""
+
+    requester: Requester
+    child: str | None
+
+
+class Client(ClientMixin):
+    """A registered app, as authlib asks about it."""
+
+    def __init__(self, app: ClientApp) -> None:
+        self.app = app
+
+    def get_client_id(self) -> str:
+        return self.app.client_id
+
+    def get_default_redirect_uri(self) -> None:
+        return None
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        return redirect_uri in self.app.redirect_uris
+
+    def get_allowed_scope(self, scope: str | None) -> str | None:
+        """The scope as asked when all of it may be granted, else None: authlib answers invalid_scope."""
+        return scope if scope and _within(scope, self.app.scope) else None
+
+    def check_client_secret(self, _client_secret: str) -> bool:
+        return False
+
+    def check_endpoint_auth_method(self, method: str, _endpoint: str) -> bool:
+        return method == ("private_key_jwt" if self.app.confidential else "none")
+
+    def check_response_type(self, response_type: str) -> bool:
+        return response_type == "code" and bool(self.app.redirect_uris)
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        if self.app.account is not None:
+            return grant_type == "client_credentials"
+        return grant_type in ("authorization_code", "refresh_token")
+
+
+class UsedCode(AuthorizationCodeMixin):
+    """A code that this request has used up, as authlib asks about it."""
+
+    code_challenge_method = "S256"
+
+    def __init__(self, code: Code) -> None:
+        self.family = code.family
+        self.redirect_uri = code.redirect_uri
+        self.code_challenge = code.code_challenge
+
+    def get_redirect_uri(self) -> str:
+        return self.redirect_uri
+
+    def get_scope(self) -> str:
+        return self.family.scope
+
+
+class RefreshToken(TokenMixin):
+    """A refresh token that may be exchanged, as authlib asks about it."""
+
+    def __init__(self, refresh: Refresh) -> None:
+        self.refresh = refresh
+
+    def check_client(self, client: Client) -> bool:
+        return self.refresh.family.client == client.get_client_id()
+
+    def get_scope(self) -> str:
+        return self.refresh.family.scope
+
+
+class S256(CodeChallenge):
+    """PKCE: S256 and nothing else, and no authorization request without it."""
+
+    SUPPORTED_CODE_CHALLENGE_METHOD = ("S256",)
+    CODE_CHALLENGE_METHODS: ClassVar = {
+        "S256": lambda verifier, challenge: create_s256_code_challenge(verifier) == challenge
+    }
+
+    def validate_code_challenge(self, grant: Any, _redirect_uri: str) -> None:
+        asked = grant.request.payload.data
+        if asked.get("code_challenge_method") != "S256" or not _CHALLENGE.match(
+            asked.get("code_challenge", "")
+        ):
+            raise InvalidRequestError("A code_challenge of method S256 is required.")
+
+
+class CodeGrant(grants.AuthorizationCodeGrant):
+    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
+
+    def validate_requested_scope(self) -> None:
+        """What authlib does not ask of an authorization request. Called once client and address are known."""
+        asked = self.request.payload
+        if not asked.state:
+            raise InvalidRequestError("A state is required.")
+        if asked.data.get("aud") != door.house().settings.fhir_base:
+            raise InvalidRequestError("The aud must be the address of the FHIR service.")
+        _check_fits(asked.scope, self.request.client, self.request.user)
+
+    def save_authorization_code(self, code: str, request: OAuth2Request) -> None:
+        granted: Granted = request.user
+        here = door.house()
+        at = here.clock()
+        connection = _connection()
+        family = tokens.open_family(
+            connection,
+            account=granted.requester.account,
+            client=request.client.get_client_id(),
+            scope=request.payload.scope,
+            child=granted.child,
+            epoch=people.epoch_of(connection, granted.requester.account),
+            session_hash=hashed(session[door.SESSION_ID]),
+            at=at,
+            life_s=here.settings.session_s,
+        )
+        tokens.keep_code(
+            connection,
+            code,
+            family,
+            redirect_uri=request.payload.redirect_uri,
+            code_challenge=request.payload.data["code_challenge"],
+            at=at,
+        )
+
+    def query_authorization_code(self, code: str, client: Client) -> UsedCode | None:
+        used = tokens.use_code(_connection(), code, client=client.get_client_id(), at=door.house().clock())
+        return None if used is None else UsedCode(used)
+
+    def authenticate_user(self, authorization_code: UsedCode) -> Family:
+        return authorization_code.family
+
+    def delete_authorization_code(self, _authorization_code: UsedCode) -> None:
+        """Kept, used up, so that a second use is seen for what it is."""
+
+
+class RefreshGrant(grants.RefreshTokenGrant):
+    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
+    INCLUDE_NEW_REFRESH_TOKEN = True
+
+    def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken | None:
+        found = tokens.refreshable(
+            _connection(), refresh_token, client=self.request.client.get_client_id(), at=door.house().clock()
+        )
+        return None if found is None else RefreshToken(found)
+
+    def _validate_token_scope(self, token: RefreshToken) -> None:
+        asked = self.request.payload.scope
+        if asked is not None and not _within(asked, token.get_scope()):
+            raise InvalidScopeError()
+
+    def authenticate_user(self, refresh_token: RefreshToken) -> Family:
+        if not tokens.use_refresh(_connection(), refresh_token.refresh, at=door.house().clock()):
+            raise InvalidGrantError()
+        return refresh_token.refresh.family
+
+    def revoke_old_credential(self, _refresh_token: RefreshToken) -> None:
+        """Used up before the new one was made."""
+
+
+class SystemGrant(grants.ClientCredentialsGrant):
+    TOKEN_ENDPOINT_AUTH_METHODS = ("private_key_jwt",)
+
+    def validate_token_request(self) -> None:
+        super().validate_token_request()
+        if self.request.client.get_allowed_scope(self.request.payload.scope) is None:
+            raise InvalidScopeError()
+
+
+class Revocation(RevocationEndpoint):
+    """RFC 7009: 200 also for a token that is unknown, foreign, or long gone."""
+
+    CLIENT_AUTH_METHODS = AUTH_METHODS
+
+    def authenticate_token(self, request: OAuth2Request, _client: Client) -> str | None:
+        shown = request.form.get("token")
+        if not shown:
+            raise InvalidRequestError("A token is required.")
+        try:
+            jti = tokens.unverified_claims(shown).get("jti")
+        except NotAdmitted:
+            jti = hashed(shown)
+        return jti if isinstance(jti, str) else None
+
+    def revoke_token(self, token: str, request: OAuth2Request) -> None:
+        # Which app a token is of is read from its row, never from what was sent.
+        tokens.revoke(_connection(), token, client=request.client.get_client_id(), at=door.house().clock())
+
+
+class Payload(OAuth2Payload):
+    def __init__(self, sent: MultiDict[str, str]) -> None:
+        self.sent = sent
+
+    @property
+    def data(self) -> MultiDict[str, str]:
+        return self.sent
+
+    @property
+    def datalist(self) -> dict[str, list[str]]:
+        return dict(self.sent.lists())
+
+
+class Request(OAuth2Request):
+    """The request as the service's own address names it, whatever stands between it and the browser."""
+
+    def __init__(self, sent: MultiDict[str, str]) -> None:
+        super().__init__(
+            request.method, door.house().settings.base_url + request.path, headers=request.headers
+        )
+        self.payload = Payload(sent)
+
+    @property
+    def args(self) -> MultiDict[str, str]:
+        return request.args
+
+    @property
+    def form(self) -> MultiDict[str, str]:
+        return request.form
+
+
+class Server(AuthorizationServer):
+    def __init__(self) -> None:
+        super().__init__()
+        # authlib writes whole tokens to its log at DEBUG.
+        logging.getLogger("authlib").setLevel(logging.WARNING)
+        self.register_client_auth_method("private_key_jwt", _by_private_key)
+        self.register_grant(CodeGrant, [S256()])
+        self.register_grant(RefreshGrant)
+        self.register_grant(SystemGrant)
+        self.register_endpoint(Revocation)
+
+    def query_client(self, client_id: str) -> Client | None:
+        found = clients.find(_connection(), client_id)
+        return None if found is None else Client(found)
+
+    def create_oauth2_request(self, _request: Any) -> Request:
+        # A code or an assertion in an address would stand in every log on the way.
+        return Request(request.args if request.path == "/authorize" else request.form)
+
+    def generate_token(
+        self,
+        grant_type: str,  # noqa: ARG002  the names are authlib's
+        client: Client,
+        user: Family | None = None,
+        scope: str | None = None,
+        expires_in: int | None = None,  # noqa: ARG002
+        include_refresh_token: bool = True,
+    ) -> dict[str, Any]:
+        """The token response. user: the family it belongs to; None where a system asks for itself."""
+        here = door.house()
+        at = here.clock()
+        connection = _connection()
+        life_s = here.settings.access_token_s
+        family = user
+        if family is None:
+            life_s = min(life_s, SYSTEM_TOKEN_S)
+            family = _system_family(connection, client.app, cast(str, scope), life_s)
+        granted = scope or family.scope
+        # Nothing outlives the grant it came of, however late it was renewed.
+        life_s = min(life_s, (family.expires_at - microseconds(at)) // 1_000_000)
+        answer: dict[str, Any] = {
+            "access_token": here.access_tokens.issue(connection, family, granted, at=at, life_s=life_s),
+            "token_type": "Bearer",
+            "expires_in": life_s,
+            "scope": granted,
+        }
+        if include_refresh_token and "offline_access" in family.scope.split(" "):
+            answer["refresh_token"] = tokens.new_refresh(connection, family)
+        if family.child is not None:
+            answer["patient"] = family.child
+        return answer
+
+    def save_token(self, _token: dict[str, Any], _request: OAuth2Request) -> None:
+        """Kept when it was made."""
+
+    def handle_response(self, status: int, payload: Any, headers: Any) -> Response:
+        return Response(dumps(payload) if isinstance(payload, dict) else payload, status, headers)
+
+    def handle_error_response(self, request: OAuth2Request, error: OAuth2Error) -> Response:
+        answer: Response = super().handle_error_response(request, error)
+        if error.error == "invalid_client" and not error.redirect_uri:
+            # RFC 6749 5.2. Without a Basic challenge: a browser would ask the health visitor for a password.
+            answer.status_code = 401
+            answer.headers.pop("WWW-Authenticate", None)
+        return answer
+
+
+server = Server()
+
+
+class Asking(NamedTuple):
+    """A well-formed authorization request, not yet decided."""
+
+    grant: CodeGrant
+    client: ClientApp
+    redirect_uri: str
+    scope: str
+    needs_child: bool
+
+
+def asked_by(requester: Requester) -> Asking | Response:
+    """The authorization request of the current address, or the refusal that is sent back to the app.
+
+    Raises BadAddress where there is no address to send a refusal to.
+    """
+    if any(len(values) > 1 for _, values in request.args.lists()):
+        raise BadAddress
+    redirect_uri = request.args.get("redirect_uri", "")
+    with connected(writing=False):
+        client = server.query_client(request.args.get("client_id", ""))
+        if client is None or not client.check_redirect_uri(redirect_uri):
+            raise BadAddress
+        try:
+            if request.args.get("response_type") != "code":
+                raise UnsupportedResponseTypeError("This response_type")
+            grant = server.get_consent_grant(end_user=Granted(requester, None))
+        except OAuth2Error as error:
+            return _refused(error, redirect_uri)
+    scope = request.args["scope"]
+    return Asking(grant, client.app, redirect_uri, scope, _needs_child(scope))
+
+
+def decided(asking: Asking, requester: Requester, *, allowed: bool, child: str | None) -> Response:
+    """The answer that takes the browser back to the app: a code, or the person's refusal."""
+    granted = Granted(requester, child) if allowed else None
+    with connected(writing=True):
+        asking.grant.request.user = Granted(requester, child)
+        return _with_issuer(
+            server.create_authorization_response(
+                request=asking.grant.request, grant_user=granted, grant=asking.grant
+            )
+        )
+
+
+@blueprint.post("/token")
+@door.without_cookie
+@door.open_to_all
+def token() -> Response:
+    with connected(writing=True):
+        return _answered_by(server.create_token_response)
+
+
+@blueprint.post("/revoke")
+@door.without_cookie
+@door.open_to_all
+def revoke() -> Response:
+    with connected(writing=True):
+        return _answered_by(lambda: server.create_endpoint_response("revocation"))
+
+
+@blueprint.get("/jwks")
+@door.open_to_all
+def jwks() -> Response:
+    """The public keys of this service's access tokens, for anyone who wants to check one."""
+    body = dumps(door.house().access_tokens.keys.public)
+    return Response(body, content_type="application/jwk-set+json")
+
+
+@contextmanager
+def connected(*, writing: bool) -> Iterator[None]:
+    """One transaction for everything authlib asks for meanwhile; a refusal is an answer, and is kept too."""
+    database = door.house().database
+    with database.writing() if writing else database.reading() as connection:
+        g.accounts_connection = connection
+        try:
+            yield
+        finally:
+            del g.accounts_connection
+
+
+def _connection() -> Connection:
+    return cast(Connection, g.accounts_connection)
+
+
+def _answered_by(ask: Any) -> Response:
+    try:
+        if any(len(values) > 1 for _, values in request.form.lists()):
+            raise InvalidRequestError("A parameter stands twice.")
+        if "Authorization" in request.headers or "client_secret" in request.form:
+            raise InvalidClientError(description="There are no client secrets here.")
+        if request.endpoint == "sign_in.token" and not request.form.get("grant_type"):
+            raise InvalidRequestError("A grant_type is required.")
+        return cast(Response, ask())
+    except OAuth2Error as error:
+        return server.handle_error_response(Request(request.form), error)
+
+
+def _refused(error: OAuth2Error, redirect_uri: str) -> Response:
+    error.redirect_uri = redirect_uri
+    error.state = request.args.get("state")
+    return _with_issuer(server.handle_error_response(Request(request.args), error))
+
+
+def _with_issuer(answer: Response) -> Response:
+    """RFC 9207: the app learns who answers. 303, so that no browser sends the form on."""
+    answer.status_code = 303
+    answer.location = add_params_to_uri(answer.location, [("iss", door.house().settings.base_url)])
+    return answer
+
+
+def _by_private_key(query_client: Any, request: OAuth2Request) -> Client | None:
+    """private_key_jwt. Why an assertion does not stand is not said: who sends a good one need not ask."""
+    if request.form.get("client_assertion_type") != ASSERTION_TYPE:
+        return None
+    assertion = request.form.get("client_assertion", "")
+    here = door.house()
+    try:
+        client_id = tokens.unverified_claims(assertion).get("sub")
+        client = query_client(client_id) if isinstance(client_id, str) else None
+        if client is None or request.form.get("client_id", client_id) != client_id:
+            raise NotAdmitted
+        clients.check_assertion(
+            _connection(), assertion, client.app, audience=f"{here.settings.base_url}/token", at=here.clock()
+        )
+    except NotAdmitted:
+        raise InvalidClientError(description="The client assertion does not stand.") from None
+    return cast(Client, client)
+
+
+def _system_family(connection: Connection, app: ClientApp, scope: str, life_s: int) -> Family:
+    try:
+        epoch = people.epoch_of(connection, cast(str, app.account))
+    except NotAdmitted:
+        raise InvalidClientError(description="The account of this app is closed.") from None
+    return tokens.open_family(
+        connection,
+        account=cast(str, app.account),
+        client=app.client_id,
+        scope=scope,
+        epoch=epoch,
+        at=door.house().clock(),
+        life_s=life_s,
+    )
+
+
+def _within(asked: str, most: str) -> bool:
+    """Whether all of the scope text asked for is held by the other; never for text that is not understood."""
+    if not asked or len(asked) > MOST_SCOPE:
+        return False
+    try:
+        wanted = scopes.parse(asked)
+    except scopes.UnknownScope:
+        return False
+    plain = set(asked.split(" ")) & scopes.PLAIN
+    return bool(wanted) and scopes.within(wanted, scopes.parse(most)) and plain <= set(most.split(" "))
+
+
+def _check_fits(scope: str | None, client: Client, granted: Granted) -> None:
+    """Raises InvalidScopeError where the app may not ask for it, or the person's role cannot give it."""
+    if client.get_allowed_scope(scope) is None or scope is None:
+        raise InvalidScopeError()
+    role = granted.requester.role
+    if any(asked.context not in CONTEXTS[role] for asked in scopes.parse(scope)):
+        raise InvalidScopeError()
+    if _needs_child(scope) and role != "parent":
+        raise InvalidScopeError()
+
+
+def _needs_child(scope: str) -> bool:
+    return "launch/patient" in scope.split(" ") or any(
+        asked.context == "patient" for asked in scopes.parse(scope)
+    )

@@ -1,0 +1,82 @@
+"""The documents by which an app finds its way. They say what is so, and nothing else.
+
+Sources: https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html; RFC 8414; RFC 9207.
+"""
+
+from typing import Any
+
+from flask import Response
+
+from healthvisit.accounts.clients import ASSERTION_ALGORITHMS
+from healthvisit.exact_json import dumps
+from healthvisit.faces import door
+from healthvisit.faces.sign_in import blueprint
+
+_CAPABILITIES = [
+    "launch-standalone",
+    "client-public",
+    "client-confidential-asymmetric",
+    "context-standalone-patient",
+    "permission-offline",
+    "permission-patient",
+    "permission-user",
+    "permission-v2",
+]
+_SCOPES = ["launch/patient", "offline_access", "patient/*.rs", "user/*.crus"]
+
+
+@blueprint.get("/fhir/.well-known/smart-configuration")
+@door.open_to_all
+def smart_configuration() -> Response:
+    # issuer and jwks_uri belong to sign-on with an id token, which this service does not issue.
+    return Response(dumps({**_endpoints(), "capabilities": _capabilities()}), content_type="application/json")
+
+
+@blueprint.get("/.well-known/oauth-authorization-server")
+@door.open_to_all
+def authorization_server() -> Response:
+    base = door.house().settings.base_url
+    body = {
+        "issuer": base,
+        **_endpoints(),
+        "jwks_uri": f"{base}/jwks",
+        "revocation_endpoint_auth_methods_supported": ["private_key_jwt", "none"],
+        "revocation_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
+        "authorization_response_iss_parameter_supported": True,
+    }
+    return Response(dumps(body), content_type="application/json")
+
+
+def _people_sign_in() -> bool:
+    """In production no way for a person to sign in is connected yet, so no app can be launched."""
+    return door.house().settings.mode == "demo"
+
+
+def _capabilities() -> list[str]:
+    return _CAPABILITIES if _people_sign_in() else ["client-confidential-asymmetric", "permission-v2"]
+
+
+def _endpoints() -> dict[str, Any]:
+    base = door.house().settings.base_url
+    common = {
+        "token_endpoint": f"{base}/token",
+        "revocation_endpoint": f"{base}/revoke",
+        "token_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
+        "code_challenge_methods_supported": ["S256"],
+    }
+    if not _people_sign_in():
+        return {
+            **common,
+            "grant_types_supported": ["client_credentials"],
+            "response_types_supported": [],
+            "token_endpoint_auth_methods_supported": ["private_key_jwt"],
+            "scopes_supported": ["system/*.crus"],
+        }
+    return {
+        **common,
+        "authorization_endpoint": f"{base}/authorize",
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "response_types_supported": ["code"],
+        "token_endpoint_auth_methods_supported": ["private_key_jwt", "none"],
+        "scopes_supported": [*_SCOPES, "system/*.crus"],
+    }
