@@ -1,8 +1,8 @@
 """The shape of FHIR JSON: the table of R4 elements, compiled once into plain functions over dicts.
 
 https://hl7.org/fhir/R4/json.html. Every complex type becomes one check that walks the object it is given:
-unknown elements, wrong JSON types, cardinality, one choice of value[x], primitive extensions, required bindings,
-the types a Reference may lead to; then the rules that stand beside the type.
+unknown elements, wrong JSON types, cardinality, one choice of value[x], primitive extensions, required
+bindings, the types a Reference may lead to; then the rules that stand beside the type.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -111,14 +111,18 @@ class Shapes:
                 parts.labels[name] = parts.labels[f"_{name}"] = label
             names.append(name)
             check = self._single(type_, stated)
+            if element == "modifierExtension":
+                check = _besides(check, _not_understood)
             for rule in self._rules.get(f"{owner}.{element}", ()):
                 check = _besides(check, rule)
             many = stated.get("max", "1") != "1"
-            parts.fields[name] = _list(check, stated.get("max")) if many else _one(check)
+            if many:
+                parts.lists |= {name, f"_{name}"}
+            parts.fields[name] = _list(check, stated.get("max")) if many else check
             if type_ in self._primitives:
                 parts.labels[f"_{name}"] = label
                 bare = self.complex("Element")
-                parts.fields[f"_{name}"] = _list(bare, None) if many else _one(bare)
+                parts.fields[f"_{name}"] = _list(bare, None) if many else bare
         if len(names) > 1:
             parts.choices.append((label, frozenset([*names, *(f"_{name}" for name in names)])))
         if stated.get("min"):
@@ -161,12 +165,18 @@ class Shapes:
         return bound
 
 
+def _not_understood(_: JSON) -> Faults:
+    # It can turn what it stands on into its opposite, and we know none.
+    return against("extension", "this modifierExtension is not understood here", ".url")
+
+
 class _Parts:
     """What one complex type is made of, by JSON name."""
 
     def __init__(self) -> None:
         self.fields: dict[str, Check] = {}
         self.labels: dict[str, str] = {}
+        self.lists: set[str] = set()
         self.required: list[tuple[str, tuple[str, ...]]] = []
         self.choices: list[tuple[str, frozenset[str]]] = []
         self.rules: list[Rule] = []
@@ -214,6 +224,8 @@ _ONLY_ID = frozenset(["id"])
 
 def _placed(parts: _Parts, value: JSON, name: str, bad: list[Fault]) -> list[Fault]:
     """Faults of one element under its FHIRPath name, less the nulls that its primitive extensions explain."""
+    if type(value[name]) is list and name not in parts.lists:
+        bad = wrong("structure", "must not be an array")
     sibling = value.get(name[1:] if name[0] == "_" else f"_{name}")
     found = []
     for fault in bad:
@@ -238,16 +250,6 @@ def _missing(label: str, names: tuple[str, ...], value: JSON) -> list[Fault]:
     return wrong("required", "is missing", f".{label}")
 
 
-def _one(check: Check) -> Check:
-    def one(value: Any) -> Faults:
-        bad = check(value)
-        if bad and type(value) is list:
-            return wrong("structure", "must not be an array")
-        return bad
-
-    return one
-
-
 def _list(check: Check, most: str | None) -> Check:
     limit = None if most in (None, "*") else int(most)
 
@@ -256,15 +258,24 @@ def _list(check: Check, most: str | None) -> Check:
             return wrong("structure", f"must be an array, not {kind(value)}")
         if not value:
             return wrong("structure", "must not be empty")
-        faults: Faults = None
-        for at, item in enumerate(value):
-            if bad := check(item) if item is not None else [Fault(NULL, "", about=at)]:
-                faults = [*(faults or ()), *blamed(f"[{at}]", bad)]
         if limit is not None and len(value) > limit:
-            faults = [*(faults or ()), Fault("structure", f"must not hold more than {limit}")]
-        return faults
+            return wrong("structure", f"must not hold more than {limit}")
+        for item in value:
+            if item is None or check(item):
+                return _numbered(check, value)
+        return None
 
     return many
+
+
+def _numbered(check: Check, items: list[Any]) -> list[Fault]:
+    return [
+        fault
+        for at, item in enumerate(items)
+        for fault in blamed(
+            f"[{at}]", (check(item) or ()) if item is not None else [Fault(NULL, "", about=at)]
+        )
+    ]
 
 
 def _exactly(name: str) -> Check:
@@ -295,6 +306,9 @@ def _contained(shapes: Shapes) -> Check:
         faults = shapes.complex(type_)(value) or []
         if "id" not in value:
             faults = [*faults, *wrong("required", "a contained resource needs an id", ".id")]
+        if "contained" in value:
+            text = "dom-2: what is contained in another resource SHALL NOT contain nested Resources"
+            faults = [*faults, *against("invariant", text, ".contained")]
         return faults or None
 
     return check
