@@ -25,6 +25,7 @@ from healthvisit.programme.dates import Quarter, add_months, born_to_turn
 # both count, with the day of birth as day 0 (domain facts 3.3, boundary semantics).
 NEW_BIRTH_WITHIN_DAYS = 14
 EIGHT_WEEKS_DAYS = 56
+TURNED_DAYS = 30  # the new birth cohort (C2, C3)
 ONE_YEAR_BY_MONTHS = 15
 TWO_YEAR_MONTHS = 30
 
@@ -64,6 +65,18 @@ def _new_birth_from(quarter: Quarter) -> date:
     month, day = _TURNED_30_DAYS_FROM[quarter.number]
     # The births of Q4 begin in December of the year in which the financial year began, as all others do.
     return date(quarter.year, month, day)
+
+
+def due_on(review: str, born_on: date) -> date:
+    """The day a child joins the cohort of the quarter that holds it; before it nobody can tell that a review
+    was missed. At the three edges of the published table the quarter is that of `due_births`.
+    Raises KeyError for a review without a cohort."""
+    return {
+        "new-birth": born_on + timedelta(days=TURNED_DAYS),
+        "six-to-eight-week": born_on + timedelta(days=EIGHT_WEEKS_DAYS),
+        "one-year": add_months(born_on, ONE_YEAR_BY_MONTHS),
+        "two-year": add_months(born_on, TWO_YEAR_MONTHS),
+    }[review]
 
 
 def counts_until(review: str, born_on: date, quarter: Quarter) -> date:

@@ -10,15 +10,9 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from healthvisit.definitions import CANONICAL, Definitions, UnknownDefinition
 from healthvisit.exact_json import JSON
 from healthvisit.record.errors import Unprocessable
-from healthvisit.reviews import scoring
+from healthvisit.reviews import encounters, scoring
 
-REVIEW = f"{CANONICAL}/CodeSystem/review"
-OUTCOME = f"{CANONICAL}/StructureDefinition/review-outcome"
-# Which form belongs to which review.
-FORMS = {
-    f"{CANONICAL}/Questionnaire/six-to-eight-week-review": "six-to-eight-week",
-    f"{CANONICAL}/Questionnaire/two-year-review": "two-year",
-}
+_REVIEWS = {f"{CANONICAL}/Questionnaire/{form}": review for review, form in encounters.FORMS.items()}
 
 
 def complete(bundle: JSON, definitions: Definitions) -> JSON:
@@ -48,7 +42,7 @@ def complete(bundle: JSON, definitions: Definitions) -> JSON:
         response = _posted(entry)
         if response is None or response.get("resourceType") != "QuestionnaireResponse":
             continue
-        review = FORMS.get(str(response.get("questionnaire", "")).partition("|")[0])
+        review = _REVIEWS.get(str(response.get("questionnaire", "")).partition("|")[0])
         if review is None:
             continue
         here = f"Bundle.entry[{number}].resource"
@@ -86,40 +80,11 @@ def _agree(response: JSON, review: str, encounter: JSON | None, here: str) -> No
         raise Unprocessable("the encounter is not an Encounter", f"{here}.encounter")
     if _reference(encounter, "subject") != _reference(response, "subject"):
         raise Unprocessable("the response and its encounter are of different children", f"{here}.subject")
-    if outcome(encounter) in ("declined", "no-access"):
+    if encounters.outcome(encounter) in ("declined", "no-access"):
         raise Unprocessable("a review that was not done has no response", f"{here}.encounter")
-    of = review_of(encounter)
+    of = encounters.review_of(encounter)
     if of is not None and of != review:
         raise Unprocessable("the form belongs to another review than the encounter", f"{here}.questionnaire")
-
-
-def review_of(encounter: JSON) -> str | None:
-    """Code of the statutory review that an Encounter is of, None for any other contact."""
-    for concept in encounter.get("type", ()):
-        for coding in concept.get("coding", ()):
-            if coding.get("system") == REVIEW:
-                code: str | None = coding.get("code")
-                return code
-    return None
-
-
-def stated(resource: JSON, name: str) -> str | None:
-    """Code of one of our own coded extensions, such as capture-mode; None where it is not stated."""
-    url = f"{CANONICAL}/StructureDefinition/{name}"
-    for extension in resource.get("extension", ()):
-        if extension.get("url") == url:
-            code: str | None = extension.get("valueCoding", {}).get("code")
-            return code
-    return None
-
-
-def outcome(encounter: JSON) -> str | None:
-    """completed, declined or no-access; from the status where the outcome is not stated, None while it goes
-    on.
-    """
-    return stated(encounter, "review-outcome") or (
-        "completed" if encounter.get("status") == "finished" else None
-    )
 
 
 def _refuse_scores_sent(entries: list[JSON], full_url: object) -> None:

@@ -1,0 +1,95 @@
+"""Encounter -> what it says of a statutory review.  http://hl7.org/fhir/R4/encounter.html"""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from healthvisit.definitions import CANONICAL
+from healthvisit.exact_json import JSON
+from healthvisit.programme.pathway import Event, Outcome
+
+LONDON = ZoneInfo("Europe/London")
+REVIEW = f"{CANONICAL}/CodeSystem/review"
+# Which form belongs to which review; the others have none yet.
+FORMS = {"six-to-eight-week": "six-to-eight-week-review", "two-year": "two-year-review"}
+
+
+def review_of(encounter: JSON) -> str | None:
+    """Code of the statutory review that an Encounter is of, None for any other contact."""
+    for concept in encounter.get("type", ()):
+        for coding in concept.get("coding", ()):
+            if coding.get("system") == REVIEW:
+                code: str | None = coding.get("code")
+                return code
+    return None
+
+
+def stated(resource: JSON, name: str) -> str | None:
+    """Code of one of our own coded extensions, such as capture-mode; None where it is not stated."""
+    found = _extension(resource, name)
+    code: str | None = None if found is None else found.get("valueCoding", {}).get("code")
+    return code
+
+
+def instant(resource: JSON, name: str) -> datetime | None:
+    """Aware instant of one of our own extensions, such as recorded-at; None where it is not stated."""
+    found = _extension(resource, name)
+    return None if found is None else moment(found.get("valueDateTime"))
+
+
+def moment(text: object) -> datetime | None:
+    """Aware instant of a FHIR dateTime; None for a date without a time, which is no instant."""
+    if not isinstance(text, str) or "T" not in text:
+        return None
+    at = datetime.fromisoformat(text)
+    return at if at.utcoffset() is not None else None
+
+
+def _extension(resource: JSON, name: str) -> JSON | None:
+    url = f"{CANONICAL}/StructureDefinition/{name}"
+    return next((each for each in resource.get("extension", ()) if each.get("url") == url), None)
+
+
+def outcome(encounter: JSON) -> Outcome | None:
+    """How the contact ended; None while it goes on, and for one entered in error.
+
+    Where the outcome is not stated, a finished Encounter was completed.
+    """
+    if encounter.get("status") == "entered-in-error":
+        return None
+    code = stated(encounter, "review-outcome") or (
+        "completed" if encounter.get("status") == "finished" else None
+    )
+    return cast(Outcome, code) if code in ("completed", "declined", "no-access") else None
+
+
+def happened_on(encounter: JSON) -> date | None:
+    """Civil date of the contact in England; None where the Encounter does not say."""
+    start = encounter.get("period", {}).get("start")
+    at = moment(start)
+    if at is not None:
+        return at.astimezone(LONDON).date()
+    return date.fromisoformat(start) if isinstance(start, str) and len(start) == 10 else None
+
+
+def ended_at(encounter: JSON) -> datetime | None:
+    """Instant at which the contact ended, else began."""
+    period = encounter.get("period", {})
+    return moment(period.get("end")) or moment(period.get("start"))
+
+
+def event(encounter: JSON) -> Event | None:
+    """The attempt at a review that an Encounter records; None when it records none."""
+    ended, on = outcome(encounter), happened_on(encounter)
+    return None if ended is None or on is None else Event(on, ended)
+
+
+def by_review(encounters: Iterable[JSON]) -> dict[str, list[JSON]]:
+    """Encounters of statutory reviews by the review's code, each in the order given."""
+    found: dict[str, list[JSON]] = {}
+    for encounter in encounters:
+        review = review_of(encounter)
+        if review is not None and event(encounter) is not None:
+            found.setdefault(review, []).append(encounter)
+    return found
