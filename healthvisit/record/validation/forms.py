@@ -6,14 +6,14 @@ names no Questionnaire is only held to its own shape.
 """
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from healthvisit.definitions import Definitions, UnknownDefinition
 from healthvisit.exact_json import JSON
-from healthvisit.record.validation.faults import Fault, blamed
+from healthvisit.record.validation.faults import Fault, Faults, blamed
 
 _HL7 = "http://hl7.org/fhir/StructureDefinition"
 _ANSWERS: Mapping[str, tuple[str, ...]] = {
@@ -63,12 +63,22 @@ class Question(NamedTuple):
     longest: int | None
     conditions: tuple[JSON, ...]
     any_condition: bool
-    items: "dict[str, Question]"
+    beneath: "Level"
+
+
+class Level(NamedTuple):
+    """The items beneath one parent, by linkId."""
+
+    questions: dict[str, Question]
+    required: tuple[str, ...]
 
 
 class Form(NamedTuple):
-    items: dict[str, Question]
+    """everywhere: every linkId. conditional: whether any item is switched on and off by answers."""
+
+    top: Level
     everywhere: frozenset[str]
+    conditional: bool
 
 
 def faults(response: JSON, definitions: Definitions) -> list[Fault]:
@@ -78,14 +88,13 @@ def faults(response: JSON, definitions: Definitions) -> list[Fault]:
         return []
     form = _form(canonical, response, definitions)
     if form is None:
-        return [
-            _fault(
-                "business-rule", "is not a form this service knows, or not in this version", ".questionnaire"
-            )
-        ]
+        text = "is not a form this service knows, or not in this version"
+        return [_fault("business-rule", text, ".questionnaire")]
     given: dict[str, list[Any]] = {}
-    _collect(response.get("item", ()), given)
-    return list(_items(response, form.items, form, given, response["status"] in _FINISHED))
+    if form.conditional:
+        _collect(response.get("item", ()), given)
+    finished = response["status"] in _FINISHED
+    return _Reading(form, given, finished).items(response, form.top)
 
 
 def _fault(code: str, text: str, path: str = "") -> Fault:
@@ -111,34 +120,34 @@ def _known(canonical: str, definitions: Definitions) -> Form | None:
 
 
 def _compiled(questionnaire: JSON) -> Form:
-    everywhere: set[str] = set()
-    return Form(_questions(questionnaire.get("item", ()), everywhere), frozenset(everywhere))
+    met: dict[str, JSON] = {}
+    top = _level(questionnaire.get("item", ()), met)
+    return Form(top, frozenset(met), any("enableWhen" in item for item in met.values()))
 
 
-def _questions(items: Sequence[JSON], everywhere: set[str]) -> dict[str, Question]:
-    return {item["linkId"]: _question(item, everywhere) for item in items}
+def _level(items: Sequence[JSON], met: dict[str, JSON]) -> Level:
+    met |= {item["linkId"]: item for item in items}
+    questions = {item["linkId"]: _question(item, met) for item in items}
+    return Level(questions, tuple(link for link, question in questions.items() if question.required))
 
 
-def _question(item: JSON, everywhere: set[str]) -> Question:
-    everywhere.add(item["linkId"])
-    options = item.get("answerOption", ())
-    names = {_value(option)[0] for option in options} | (
-        {"valueString"} if item["type"] == "open-choice" else set()
-    )
+def _question(item: JSON, met: dict[str, JSON]) -> Question:
+    options = [_value(option) for option in item.get("answerOption", ())]
+    names = {name for name, _ in options} | ({"valueString"} if item["type"] == "open-choice" else set())
     limits = {extension["url"]: _value(extension)[1] for extension in item.get("extension", ())}
     return Question(
         type=item["type"],
         required=item.get("required") is True,
         repeats=item.get("repeats") is True,
         names=tuple(sorted(names)) if options else _ANSWERS.get(item["type"], ()),
-        options=frozenset(_key(*_value(option)) for option in options) if options else None,
+        options=frozenset(_key(*option) for option in options) if options else None,
         least=limits.get(f"{_HL7}/minValue"),
         most=limits.get(f"{_HL7}/maxValue"),
         places=limits.get(f"{_HL7}/maxDecimalPlaces"),
         longest=item.get("maxLength"),
         conditions=tuple(item.get("enableWhen", ())),
         any_condition=item.get("enableBehavior") == "any",
-        items=_questions(item.get("item", ()), everywhere),
+        beneath=_level(item.get("item", ()), met),
     )
 
 
@@ -152,7 +161,7 @@ def _value(holder: JSON, stem: str = "value") -> tuple[str, Any]:
 
 def _key(name: str, value: Any) -> Any:
     """What two answers are compared by: the code of a coding, whatever its display says."""
-    if name.endswith("Coding"):
+    if name == "valueCoding" or name == "answerCoding":
         return value.get("system"), value.get("code")
     return repr(sorted(value.items())) if isinstance(value, dict) else value
 
@@ -169,95 +178,109 @@ def _collect(items: Sequence[JSON], given: dict[str, list[Any]]) -> None:
             _collect(item["item"], given)
 
 
-def _items(
-    parent: JSON, questions: dict[str, Question], form: Form, given: Given, finished: bool
-) -> Iterator[Fault]:
-    """Faults of the items beneath one parent: the response, a group, or an answer."""
-    met: set[str] = set()
-    for at, item in enumerate(parent.get("item", ())):
-        link = item["linkId"]
-        question = questions.get(link)
-        if question is None:
-            where = "stands in another place of the form" if link in form.everywhere else "is not in the form"
-            yield _fault("structure", f"this linkId {where}", f".item[{at}].linkId")
-            continue
-        if link in met and not (question.repeats and question.type == "group"):
-            yield _fault("structure", "this linkId is answered twice", f".item[{at}].linkId")
-        met.add(link)
-        if bad := list(_item(item, question, form, given, finished)):
-            yield from blamed(f".item[{at}]", bad)
-    if finished:
-        for link, question in questions.items():
-            if question.required and link not in met and _enabled(question, given):
-                yield _fault("required", f"{link} is required in a completed form", ".item")
+class _Reading:
+    """One response read against its form. Faults have their place from the value that was given."""
+
+    def __init__(self, form: Form, given: Given, finished: bool) -> None:
+        self.form = form
+        self.given = given
+        self.finished = finished
+
+    def items(self, parent: JSON, level: Level) -> list[Fault]:
+        """Faults of the items beneath one parent: the response, a group, or an answer."""
+        found: list[Fault] = []
+        met: set[str] = set()
+        for at, item in enumerate(parent.get("item", ())):
+            link = item["linkId"]
+            question = level.questions.get(link)
+            if question is None:
+                where = (
+                    "stands in another place of the form"
+                    if link in self.form.everywhere
+                    else "is not in the form"
+                )
+                found.append(_fault("structure", f"this linkId {where}", f".item[{at}].linkId"))
+                continue
+            if link in met and not (question.repeats and question.type == "group"):
+                found.append(_fault("structure", "this linkId is answered twice", f".item[{at}].linkId"))
+            met.add(link)
+            if bad := self._item(item, question):
+                found += blamed(f".item[{at}]", bad)
+        if self.finished:
+            for link in level.required:
+                if link not in met and self._is_on(level.questions[link]):
+                    found.append(_fault("required", f"{link} is required in a completed form", ".item"))
+        return found
+
+    def _item(self, item: JSON, question: Question) -> list[Fault]:
+        answers = item.get("answer", ())
+        found: list[Fault] = []
+        if self.finished and (answers or "item" in item) and not self._is_on(question):
+            found.append(_fault("business-rule", "is switched off by the other answers and must be absent"))
+        if not question.names:
+            if answers:
+                found.append(_fault("structure", f"a {question.type} has no answer", ".answer"))
+            return found + self.items(item, question.beneath)
+        if "item" in item:
+            found.append(_fault("structure", "what follows a question stands beneath its answer", ".item"))
+        if len(answers) > 1 and not question.repeats:
+            found.append(_fault("structure", "only one answer may be given", ".answer"))
+        if question.required and self.finished and not answers:
+            found.append(_fault("required", "needs an answer in a completed form", ".answer"))
+        for at, answer in enumerate(answers):
+            bad = _answer(answer, question)
+            if "item" in answer or question.beneath.required:
+                bad = [*(bad or ()), *self.items(answer, question.beneath)]
+            if bad:
+                found += blamed(f".answer[{at}]", bad)
+        return found
+
+    def _is_on(self, question: Question) -> bool:
+        """enableWhen of R4, over every answer in the response."""
+        if not question.conditions:
+            return True
+        truths = (_true(condition, self.given) for condition in question.conditions)
+        return any(truths) if question.any_condition else all(truths)
 
 
-def _item(item: JSON, question: Question, form: Form, given: Given, finished: bool) -> Iterator[Fault]:
-    answers = item.get("answer", ())
-    if finished and question.conditions and not _enabled(question, given) and (answers or "item" in item):
-        yield _fault("business-rule", "is switched off by the other answers and must be absent")
-    if not question.names:
-        if answers:
-            yield _fault("structure", f"a {question.type} has no answer", ".answer")
-        yield from _items(item, question.items, form, given, finished)
-        return
-    if "item" in item:
-        yield _fault("structure", "what follows a question stands beneath its answer", ".item")
-    if len(answers) > 1 and not question.repeats:
-        yield _fault("structure", "only one answer may be given", ".answer")
-    if finished and question.required and not answers:
-        yield _fault("required", "needs an answer in a completed form", ".answer")
-    for at, answer in enumerate(answers):
-        if bad := [*_answer(answer, question), *_items(answer, question.items, form, given, finished)]:
-            yield from blamed(f".answer[{at}]", bad)
-
-
-def _answer(answer: JSON, question: Question) -> list[Fault]:
+def _answer(answer: JSON, question: Question) -> Faults:
     for name in question.names:
         if name in answer:
             break
     else:
-        if _value(answer)[0]:
-            return [_fault("value", f"an answer here is {' or '.join(question.names)}", ".value")]
-        return []
+        if not _value(answer)[0]:
+            return None
+        return [_fault("value", f"an answer here is {' or '.join(question.names)}", ".value")]
     value = answer[name]
+    if question.options is None:
+        return _limits(value, question)
     # The free text of an open choice is no option.
-    if question.options is not None and not (question.type == "open-choice" and name == "valueString"):
-        if _key(name, value) not in question.options:
-            return [_fault("code-invalid", "is not one of the answers the form offers", ".value")]
-        return []
-    return _limits(value, question)
+    if _key(name, value) in question.options or (question.type == "open-choice" and name == "valueString"):
+        return None
+    return [_fault("code-invalid", "is not one of the answers the form offers", ".value")]
 
 
-def _limits(value: Any, question: Question) -> list[Fault]:
+def _limits(value: Any, question: Question) -> Faults:
     if type(value) is str:
-        if question.longest is not None and len(value) > question.longest:
-            return [_fault("value", f"must not be longer than {question.longest} characters", ".value")]
-        return []
-    if isinstance(value, dict):
-        value = value.get("value") if question.type == "quantity" else None
+        if question.longest is None or len(value) <= question.longest:
+            return None
+        return [_fault("value", f"must not be longer than {question.longest} characters", ".value")]
+    if question.type == "quantity" and isinstance(value, dict):
+        value = value.get("value")
     if isinstance(value, bool) or not isinstance(value, Decimal | int):
-        return []
+        return None
     least, most, places = question.least, question.most, question.places
     if (least is not None and value < least) or (most is not None and value > most):
-        span = f"from {least}" * (least is not None) + f" up to {most}" * (most is not None)
-        return [_fault("business-rule", f"must be {span.strip()}", ".value")]
+        span = [f"at least {least}"] * (least is not None) + [f"at most {most}"] * (most is not None)
+        return [_fault("business-rule", f"must be {' and '.join(span)}", ".value")]
     if places is not None and isinstance(value, Decimal) and _places(value) > places:
         return [_fault("value", f"must not have more than {places} decimal places", ".value")]
-    return []
+    return None
 
 
 def _places(value: Decimal) -> int:
     exponent = value.as_tuple().exponent
     return -exponent if isinstance(exponent, int) else 0
-
-
-def _enabled(question: Question, given: Given) -> bool:
-    """enableWhen of R4, over every answer in the response."""
-    if not question.conditions:
-        return True
-    truths = (_true(condition, given) for condition in question.conditions)
-    return any(truths) if question.any_condition else all(truths)
 
 
 def _true(condition: JSON, given: Given) -> bool:

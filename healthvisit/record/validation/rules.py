@@ -37,8 +37,13 @@ _OPTION_QUESTIONS = (
 
 
 def _has(element: Mapping[str, Any], stem: str) -> bool:
-    """Whether a choice such as value[x] is present under any of its types."""
-    return any(name.startswith(stem) and name[len(stem) : len(stem) + 1].isupper() for name in element)
+    """Whether a choice such as value[x] is present under any of its types, if only by an extension."""
+    at = len(stem)
+    for name in element:
+        shown = name[1:] if name[0] == "_" else name
+        if shown.startswith(stem) and shown[at : at + 1].isupper():
+            return True
+    return False
 
 
 def _one_of(element: JSON, first: str, second: str) -> bool:

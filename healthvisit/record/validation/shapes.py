@@ -90,7 +90,7 @@ class Shapes:
         entry = self._types[name]
         if entry["kind"] == "resource":
             parts.fields["resourceType"] = _exactly(name)
-            parts.required.append(("resourceType", ("resourceType",)))
+            parts.required.append(("resourceType", frozenset(["resourceType"])))
         lineage = [entry]
         while "base" in lineage[-1]:
             lineage.append(self._types[lineage[-1]["base"]])
@@ -126,7 +126,7 @@ class Shapes:
         if len(names) > 1:
             parts.choices.append((label, frozenset([*names, *(f"_{name}" for name in names)])))
         if stated.get("min"):
-            parts.required.append((label, tuple(names)))
+            parts.required.append((label, frozenset(names)))
 
     def _single(self, type_: str, stated: JSON) -> Check:
         if type_ == "Resource":
@@ -177,7 +177,7 @@ class _Parts:
         self.fields: dict[str, Check] = {}
         self.labels: dict[str, str] = {}
         self.lists: set[str] = set()
-        self.required: list[tuple[str, tuple[str, ...]]] = []
+        self.required: list[tuple[str, frozenset[str]]] = []
         self.choices: list[tuple[str, frozenset[str]]] = []
         self.rules: list[Rule] = []
 
@@ -198,10 +198,7 @@ def _object(parts: _Parts) -> Check:
         if len(value) < 2 and value.keys() <= _ONLY_ID:
             return wrong("structure", "must hold a value or children (ele-1)")
         for label, names in required:
-            for name in names:
-                if name in value:
-                    break
-            else:
+            if label not in value and names.isdisjoint(value):
                 faults = [*(faults or ()), *_missing(label, names, value)]
         for label, group in choices:
             present = group.intersection(value)
@@ -243,7 +240,7 @@ def _unknown(name: str) -> list[Fault]:
     return wrong("structure", "is not an element of this type", shown)
 
 
-def _missing(label: str, names: tuple[str, ...], value: JSON) -> list[Fault]:
+def _missing(label: str, names: frozenset[str], value: JSON) -> list[Fault]:
     if any(f"_{name}" in value for name in names):
         # FHIR lets an extension stand for the value; the record cannot work with a status that says nothing.
         return against("required", "needs a value here, not only an extension", f".{label}")
