@@ -381,7 +381,7 @@ def a_child(
     nhs_number: str | None = None,
     family: str = "Ashworth",
 ) -> Child:
-    """A child for whom the borough answers from `since` (else birth) to the day before `until` (else no end)."""
+    """A child for whom the borough answers from `since`, else birth, to the day before `until`, if any."""
     return Child(a_patient(nhs_number=nhs_number, born=born, family=family), borough, since or born, until)
 
 

@@ -1,7 +1,7 @@
 """Fixtures carry a database and the definitions, no more: what a test speaks of is built in the test.
 
-Databases are copies of a template that is migrated once a run: a SQLite file, or a PostgreSQL database where the
-environment variable HEALTHVISIT_TEST_DATABASE holds the postgresql+psycopg:// URL of a server.
+Databases are copies of a template that is migrated once a run: a SQLite file, or a PostgreSQL database where
+HEALTHVISIT_TEST_DATABASE in the environment holds the postgresql+psycopg:// URL of a server.
 """
 
 import os

@@ -1,0 +1,147 @@
+"""Reach -> the one SQL condition that every query carries (decision 2).
+
+There is no second evaluator and no filter afterwards: whoever asks the database for resources, versions or audit
+events puts one of these conditions into the statement. Nothing stated means nothing reached.
+"""
+
+from collections.abc import Collection
+from datetime import date, datetime
+from typing import assert_never
+
+from sqlalchemy import ColumnElement, FromClause, and_, exists, false, or_, select, true
+
+from healthvisit.access import visibility
+from healthvisit.access.reach import BoroughReach, ChildReach, Nothing, PublishedReach, Reach, WholeRecord
+from healthvisit.record.instants import micros
+from healthvisit.record.tables import audit_event, resource, resource_version, responsibility
+
+
+def readable(reach: Reach, *, at: datetime) -> ColumnElement[bool]:
+    """Rows of `resource` whose current version may be read at this instant."""
+    match reach:
+        case BoroughReach():
+            return or_(
+                resource.c.audience == "shared",
+                and_(
+                    resource.c.audience == "child",
+                    # What a team wrote it may read again, even after the child has moved.
+                    or_(_answers_for_child(reach, resource), resource.c.author_borough.in_(reach.boroughs)),
+                ),
+                and_(resource.c.audience == "borough", resource.c.author_borough.in_(reach.boroughs)),
+                resource.c.audience == "published",
+            )
+        case ChildReach():
+            return or_(
+                resource.c.audience == "shared",
+                and_(
+                    resource.c.audience == "child",
+                    resource.c.type.in_(visibility.TYPES),
+                    resource.c.child_rid.in_(_children(reach.children)),
+                    or_(resource.c.type == "Patient", resource.c.released_at <= micros(at)),
+                ),
+            )
+        case PublishedReach():
+            return resource.c.audience.in_(("shared", "published"))
+        case WholeRecord():
+            return true()
+        case Nothing():
+            return false()
+        case _:
+            assert_never(reach)
+
+
+def readable_version(reach: Reach) -> ColumnElement[bool]:
+    """Rows of `resource_version` joined to their `resource` that may be read.
+
+    A version belongs to the team that wrote it: the team before may read its own, never what came after it left.
+    Parents see what stands, not how it came to stand.
+    """
+    match reach:
+        case BoroughReach():
+            wrote = resource_version.c.author_borough.in_(reach.boroughs)
+            return or_(
+                resource.c.audience == "shared",
+                and_(resource.c.audience == "child", or_(_answers_for_child(reach, resource), wrote)),
+                and_(resource.c.audience == "borough", wrote),
+                resource.c.audience == "published",
+            )
+        case ChildReach():
+            return resource.c.audience == "shared"
+        case PublishedReach():
+            return resource.c.audience.in_(("shared", "published"))
+        case WholeRecord():
+            return true()
+        case Nothing():
+            return false()
+        case _:
+            assert_never(reach)
+
+
+def writable(reach: Reach) -> ColumnElement[bool]:
+    """Rows of `resource` that a new version may be written of; of a Patient, also what belongs to the child.
+
+    Having written in the past does not do: the child must be this service's today, or be a child whom this service
+    has just entered and for whom no service answers yet.
+    """
+    match reach:
+        case BoroughReach():
+            nobody_yet = and_(
+                resource.c.author_borough.in_(reach.boroughs),
+                ~exists().where(responsibility.c.child_rid == resource.c.child_rid),
+            )
+            return or_(
+                and_(resource.c.audience == "child", or_(_answers_for_child(reach, resource), nobody_yet)),
+                and_(resource.c.audience == "borough", resource.c.author_borough.in_(reach.boroughs)),
+            )
+        case WholeRecord():
+            return true()
+        case ChildReach() | PublishedReach() | Nothing():
+            return false()
+        case _:
+            assert_never(reach)
+
+
+def correctable(reach: Reach) -> ColumnElement[bool]:
+    """Rows of `resource` that may be changed: the writable ones, and an episode by the service that it names.
+
+    Correcting when its own time ended gives a service nothing for the child's other resources.
+    """
+    match reach:
+        case BoroughReach():
+            own_episode = exists().where(
+                responsibility.c.episode_rid == resource.c.rid, responsibility.c.borough.in_(reach.boroughs)
+            )
+            return or_(writable(reach), and_(resource.c.type == "EpisodeOfCare", own_episode))
+        case _:
+            return writable(reach)
+
+
+def readable_event(reach: Reach) -> ColumnElement[bool]:
+    """Rows of `audit_event` that may be read: those about a child for whom the service answers today."""
+    match reach:
+        case BoroughReach():
+            return _answers_for_child(reach, audit_event)
+        case WholeRecord():
+            return true()
+        case ChildReach() | PublishedReach() | Nothing():
+            return false()
+        case _:
+            assert_never(reach)
+
+
+def answers(boroughs: Collection[str], on: date) -> ColumnElement[bool]:
+    """Rows of `responsibility` that make one of these boroughs answer on this civil date."""
+    return and_(
+        responsibility.c.borough.in_(boroughs),
+        responsibility.c.from_on <= on,
+        or_(responsibility.c.until_on.is_(None), responsibility.c.until_on > on),
+    )
+
+
+def _answers_for_child(reach: BoroughReach, rows: FromClause) -> ColumnElement[bool]:
+    return exists().where(responsibility.c.child_rid == rows.c.child_rid, answers(reach.boroughs, reach.on))
+
+
+def _children(ids: Collection[str]) -> ColumnElement[int]:
+    patient = resource.alias("patient")
+    return select(patient.c.rid).where(patient.c.type == "Patient", patient.c.id.in_(ids))  # type: ignore[return-value]

@@ -1,0 +1,735 @@
+"""The record as one requester reaches it: one request, one transaction.
+
+Every interaction asks scope and role first (Forbidden), carries the reach predicate in its statement (NotFound), and
+leaves an audit event in the same transaction as its data. https://hl7.org/fhir/R4/http.html
+"""
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from healthvisit.access import reach as reaches
+from healthvisit.access import scopes, visibility
+from healthvisit.access.reach import ChildReach
+from healthvisit.access.requester import Requester
+from healthvisit.access.scopes import Letter
+from healthvisit.database import Database
+from healthvisit.definitions import Definitions
+from healthvisit.exact_json import JSON, dumps, loads
+from healthvisit.record import (
+    audit,
+    bundles,
+    instants,
+    ownership,
+    predicate,
+    receipts,
+    references,
+    validation,
+)
+from healthvisit.record.audit import Event
+from healthvisit.record.bundles import Entry, Parameters
+from healthvisit.record.errors import (
+    Forbidden,
+    Invalid,
+    Issue,
+    MultipleMatches,
+    NotFound,
+    RecordError,
+    Unprocessable,
+    VersionConflict,
+)
+from healthvisit.record.search import query as queries
+from healthvisit.record.search import select as selects
+from healthvisit.record.tables import resource, resource_version
+from healthvisit.record.writing import Writer, Writing, hold
+
+COUNT = 50
+MOST_COUNT = 1000
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of one resource. body: its JSON as it is stored, or the parents' view of it."""
+
+    type: str
+    id: str
+    version: int
+    updated_at: datetime
+    body: bytes
+    method: str
+
+    def json(self) -> JSON:
+        found: JSON = loads(self.body)
+        return found
+
+
+@dataclass(frozen=True)
+class Written:
+    """created: False where a conditional create found what it looked for and wrote nothing, and for an update."""
+
+    version: Version
+    created: bool
+
+
+@dataclass(frozen=True)
+class Page:
+    """total: of all pages, None where it is not known. next: the _page of the next one, None on the last.
+    parameters: what was understood, for the self link."""
+
+    matches: list[Version]
+    included: list[Version]
+    total: int | None
+    next: str | None
+    parameters: list[tuple[str, str]]
+
+
+@contextmanager
+def opened(
+    database: Database,
+    requester: Requester,
+    *,
+    definitions: Definitions,
+    at: datetime,
+    writing: bool = False,
+    request: str = "",
+) -> Iterator["Record"]:
+    """The record for one request; what is written in the block is kept whole when it ends, or not at all.
+
+    at: aware UTC instant of the request. request: an id that its audit events share. Many bundles may be sent within
+    one block; they are kept or undone together.
+    """
+    events: list[Event] = []
+
+    def told(connection: Connection) -> None:
+        audit.write(connection, events, requester, at=at, request=request)
+
+    try:
+        with database.writing() if writing else database.reading() as connection:
+            record = Record(
+                connection, requester, definitions=definitions, at=at, writing=writing, events=events
+            )
+            yield record
+            if record.refusal is not None:
+                # Half of a refused write may stand by now: nobody may go on as if it had not been asked.
+                raise record.refusal
+            if writing:
+                told(connection)
+    except Exception as error:
+        # The refusal is told after what it refused is undone, so that it is not undone with it.
+        audit.undone(events, audit.REFUSED if isinstance(error, RecordError) else audit.FAILED)
+        if events:
+            with database.writing() as connection:
+                told(connection)
+        raise
+    if events and not writing:
+        # Before the answer leaves: what cannot be audited is not shown.
+        with database.writing() as connection:
+            told(connection)
+
+
+class Record:
+    """Made by `opened`. requester, definitions; at: instant of the request; on: its civil date in Europe/London.
+
+    refusal: the error that a write of this block has met, if any.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        requester: Requester,
+        *,
+        definitions: Definitions,
+        at: datetime,
+        writing: bool,
+        events: list[Event],
+    ) -> None:
+        self.requester = requester
+        self.definitions = definitions
+        self.at = at
+        self.on = ownership.london_date(at)
+        self.refusal: RecordError | None = None
+        self._connection = connection
+        self._writing = writing
+        self._events = events
+        self._reach = reaches.of(requester, on=self.on)
+        # Versions that this request wrote: the writer may have them back.
+        self._wrote: dict[tuple[str, str, int], Version] = {}
+
+    # Reading
+
+    def read(self, type_: str, id_: str) -> Version:
+        """The current version. Raises NotFound or Forbidden."""
+        with self._interaction("read", type_, id_) as event:
+            self._permit(type_, "r")
+            if type_ == "AuditEvent":
+                found = audit.read(self._connection, self._reach, _id(id_))
+                if found is None:
+                    raise NotFound
+                event.child_rid = found.child_rid
+                return _of_event(found)
+            row = self._connection.execute(
+                select(
+                    resource.c.rid,
+                    resource.c.child_rid,
+                    resource_version.c.version,
+                    resource_version.c.updated_at,
+                    resource_version.c.method,
+                    resource_version.c.body,
+                )
+                .join(
+                    resource_version,
+                    (resource_version.c.rid == resource.c.rid)
+                    & (resource_version.c.version == resource.c.version),
+                )
+                .where(
+                    resource.c.type == type_,
+                    resource.c.id == _id(id_),
+                    predicate.readable(self._reach, at=self.at),
+                )
+            ).one_or_none()
+            seen = row and self._seen(type_, id_, row.version, row.updated_at, row.method, row.body)
+            if row is None or seen is None:
+                raise NotFound
+            event.version, event.child_rid = row.version, row.child_rid
+            return seen
+
+    def vread(self, type_: str, id_: str, version: str) -> Version:
+        """One version, where its reader may have it. Raises NotFound or Forbidden."""
+        if version.isdecimal() and (own := self._wrote.get((type_, id_, int(version)))):
+            return own
+        with self._interaction("vread", type_, id_) as event:
+            self._permit(type_, "r")
+            if not version.isascii() or not version.isdigit() or len(version) > 9:
+                raise NotFound
+            row = self._connection.execute(
+                self._versions(type_, _id(id_)).where(resource_version.c.version == int(version))
+            ).one_or_none()
+            if row is None:
+                raise NotFound
+            event.version, event.child_rid = row.version, row.child_rid
+            return Version(
+                type_, id_, row.version, instants.from_micros(row.updated_at), row.body, row.method
+            )
+
+    def history(
+        self, type_: str, id_: str, *, count: int | str | None = None, page: str | None = None
+    ) -> Page:
+        """Versions that the reader may have, newest first. Raises NotFound, Forbidden or Invalid."""
+        with self._interaction("history-instance", type_, id_) as event:
+            self._permit(type_, "r")
+            most = COUNT if count is None else min(_whole("_count", str(count)), MOST_COUNT)
+            versions = self._versions(type_, _id(id_))
+            here = versions
+            if page is not None:
+                here = here.where(resource_version.c.version < _whole("_page", page))
+            rows = self._connection.execute(
+                here.order_by(resource_version.c.version.desc()).limit(most + 1)
+            ).all()
+            total = self._connection.scalar(select(func.count()).select_from(versions.subquery())) or 0
+            if not total:
+                raise NotFound
+            if rows:
+                event.child_rid = rows[0].child_rid
+            shown = [
+                Version(type_, id_, row.version, instants.from_micros(row.updated_at), row.body, row.method)
+                for row in rows[:most]
+            ]
+            following = str(shown[-1].version) if shown and len(rows) > most else None
+            asked = [] if count is None else [("_count", str(most))]
+            return Page(shown, [], total, following, asked)
+
+    def search(self, type_: str, parameters: Sequence[tuple[str, str]]) -> Page:
+        """One page of matches. Raises Forbidden, or Invalid for a parameter that is not understood."""
+        with self._interaction("search-type", type_) as event:
+            self._permit(type_, "s")
+            return self._search(type_, parameters, event)
+
+    def each(self, type_: str, parameters: Sequence[tuple[str, str]]) -> Iterator[Version]:
+        """Every match of all pages, under one audit event. Ends with the block of `opened`."""
+        with self._interaction("search-type", type_) as event:
+            self._permit(type_, "s")
+            asked = list(parameters)
+            if not any(name == "_count" for name, _ in asked):
+                asked.append(("_count", str(MOST_COUNT)))
+            page = self._search(type_, asked, event)
+        return self._all(type_, asked, page)
+
+    def _all(self, type_: str, asked: Sequence[tuple[str, str]], page: Page) -> Iterator[Version]:
+        yield from page.matches
+        while page.next is not None:
+            page = self._search(type_, [*asked, ("_page", page.next)], Event("search-type"))
+            yield from page.matches
+
+    # Writing
+
+    def create(self, type_: str, body: JSON, *, if_none_exist: str | None = None) -> Written:
+        """A new resource, or the one that `if_none_exist` (a query) finds within reach.
+
+        Raises Invalid, Unprocessable, Forbidden, Conflict, MultipleMatches.
+        """
+        request = {"method": "POST", "url": type_}
+        if if_none_exist is not None:
+            request["ifNoneExist"] = if_none_exist
+        return self._single(type_, {"resource": body, "request": request})
+
+    def update(self, type_: str, id_: str, body: JSON, *, if_match: str | None = None) -> Written:
+        """A new version. if_match: the version that the writer saw, W/"3" or 3; a child's resource needs one.
+
+        Raises Invalid, Unprocessable, NotFound, Forbidden, Conflict, VersionConflict.
+        """
+        if body.get("id") != id_:
+            raise Invalid((Issue("value", "The id is that of the address.", f"{type_}.id"),))
+        request = {"method": "PUT", "url": f"{type_}/{id_}"}
+        if if_match is not None:
+            request["ifMatch"] = if_match
+        return self._single(type_, {"resource": body, "request": request})
+
+    def transact(
+        self, bundle: JSON, *, operation: str | None = None, sent: bytes | None = None, single: bool = False
+    ) -> JSON:
+        """The transaction-response to a transaction Bundle: all of it is done, or nothing.
+
+        operation: the sender's permanent UUID, by default that of Bundle.identifier; an operation that has been done
+        gets its first answer. sent: the request's bytes, by which a repeat is known to be one.
+        single: the bundle stands for one create or update, and faults of its first entry are told by its type.
+        Raises any RecordError, with FHIRPath in the bundle.
+        """
+        if not self._writing:
+            raise RuntimeError("the record was opened for reading")
+        operation = bundles.uuid_text(operation, "") if operation else bundles.operation(bundle)
+        request_hash = sha256(dumps(bundle) if sent is None else sent).hexdigest()
+        try:
+            if operation is not None:
+                hold(self._connection, [f"operation {self.requester.account} {operation}"])
+                first = receipts.first_answer(
+                    self._connection, self.requester.account, operation, request_hash
+                )
+                if first is not None:
+                    answer: JSON = loads(first)
+                    self._events.append(Event("transaction"))
+                    self._repeated(answer)
+                    return answer
+            with _told_by_type(bundle) if single else _as_it_is():
+                answer = self._transact(bundle, single=single)
+            if operation is not None:
+                receipts.keep(
+                    self._connection,
+                    self.requester.account,
+                    operation,
+                    request_hash,
+                    dumps(answer),
+                    self.at,
+                )
+        except RecordError as error:
+            self.refusal = error
+            raise
+        return answer
+
+    def load_definitions(self, definitions: Definitions) -> int:
+        """Write the definitions that are new or have changed, under their own ids. Returns how many.
+
+        For the service's own commands alone. Raises Forbidden, Invalid, Unprocessable.
+        """
+        if self.requester.role != "service":
+            raise Forbidden("Definitions come with the service.")
+        standing = {
+            (row.type, row.id): loads(row.body)
+            for row in self._connection.execute(
+                select(resource.c.type, resource.c.id, resource_version.c.body)
+                .join(
+                    resource_version,
+                    (resource_version.c.rid == resource.c.rid)
+                    & (resource_version.c.version == resource.c.version),
+                )
+                .where(resource.c.audience == "shared", predicate.readable(self._reach, at=self.at))
+            )
+        }
+        writings = []
+        for (type_, id_), body in definitions.resources.items():
+            if not ownership.is_shared(type_) or _same(standing.get((type_, id_)), body):
+                continue
+            self._permit(type_, "c")
+            validation.checked(body, type=type_, definitions=definitions)
+            found: list[str] = []
+            references.rewritten(body, {}, found)
+            writings.append(Writing(type_, body, type_, found, id=id_, is_update=(type_, id_) in standing))
+        self._writer().write(writings)
+        self._events += [
+            Event("update" if each.is_update else "create", each.type, each.id, each.version)
+            for each in writings
+        ]
+        return len(writings)
+
+    # What the interactions share
+
+    @contextmanager
+    def _interaction(self, code: str, type_: str, id_: str | None = None) -> Iterator[Event]:
+        """One audit event, whether it is done or refused."""
+        event = Event(code, type_, id_)
+        self._events.append(event)
+        try:
+            yield event
+        except RecordError:
+            event.outcome = audit.REFUSED
+            raise
+        except Exception:
+            event.outcome = audit.FAILED
+            raise
+
+    def _permit(self, type_: str, letter: Letter) -> None:
+        """Raises Forbidden where the role or the scopes lack the interaction."""
+        if not self._permitted(type_, letter):
+            raise Forbidden("The role or the scopes do not include this interaction.", type_)
+
+    def _permitted(self, type_: str, letter: Letter) -> bool:
+        return reaches.permits(self.requester, type_, letter) and scopes.allows(
+            self.requester.scopes, type_, letter
+        )
+
+    def _versions(self, type_: str, id_: str) -> Any:
+        return (
+            select(
+                resource.c.child_rid,
+                resource_version.c.version,
+                resource_version.c.updated_at,
+                resource_version.c.method,
+                resource_version.c.body,
+            )
+            .join(resource_version, resource_version.c.rid == resource.c.rid)
+            .where(
+                resource.c.type == type_,
+                resource.c.id == id_,
+                predicate.readable_version(self._reach),
+            )
+        )
+
+    def _seen(
+        self, type_: str, id_: str, version: int, updated_at: int, method: str, body: bytes
+    ) -> Version | None:
+        """A version as this requester sees it; None where there is nothing to see."""
+        if not isinstance(self._reach, ChildReach) or ownership.is_shared(type_):
+            return Version(type_, id_, version, instants.from_micros(updated_at), body, method)
+        view = visibility.parents_view(type_, loads(body))
+        if view is None:
+            return None
+        shown = dumps(view)
+        # The number and time of the version would count changes that parents do not see. Their version is that of
+        # the view: another number when it reads otherwise, and made now.
+        return Version(type_, id_, zlib.crc32(shown) or 1, self.at, shown, "POST")
+
+    def _search(self, type_: str, parameters: Sequence[tuple[str, str]], event: Event) -> Page:
+        if type_ == "AuditEvent":
+            return self._search_events(parameters, event)
+        only = visibility.searchable(type_) if isinstance(self._reach, ChildReach) else None
+        query = queries.parse(type_, parameters, self.definitions, only=only)
+        event.child_rid = self._child(query.patients)
+        # What a search brings along, or goes through, is reached by the same rules as what it finds.
+        types = [each for each in reaches.PERMITTED[self.requester.role] if self._permitted(each, "r")]
+        condition = predicate.readable(self._reach, at=self.at) & resource.c.type.in_({type_, *types})
+        page = selects.page(self._connection, query, condition, self.at)
+        return Page(
+            list(self._shown(page.matches)),
+            list(self._shown(page.included)),
+            page.total,
+            page.next,
+            list(query.processed),
+        )
+
+    def _shown(self, found: Iterable[selects.Found]) -> Iterator[Version]:
+        for row in found:
+            seen = self._seen(row.type, row.id, row.version, row.updated_at, row.method, row.body)
+            if seen is not None:
+                yield seen
+
+    def _search_events(self, parameters: Sequence[tuple[str, str]], event: Event) -> Page:
+        query = audit.parse(parameters, self._reach, at=self.at)
+        event.child_rid = self._child(query.patients)
+        found, total, following = audit.page(self._connection, self._reach, query)
+        return Page([_of_event(each) for each in found], [], total, following, list(query.processed))
+
+    def _child(self, patients: Sequence[str]) -> int | None:
+        """The child whom a search names, for the audit; None for none, for several, and for one out of reach."""
+        if len(patients) != 1:
+            return None
+        return self._connection.scalar(
+            select(resource.c.rid).where(
+                resource.c.type == "Patient",
+                resource.c.id == patients[0],
+                predicate.readable(self._reach, at=self.at),
+            )
+        )
+
+    def _writer(self) -> Writer:
+        return Writer(self._connection, self.requester, self._reach, self.definitions, self.at, self.on)
+
+    def _single(self, type_: str, entry: JSON) -> Written:
+        body = entry["resource"]
+        if body.get("resourceType") != type_:
+            raise Invalid((Issue("structure", f"A {type_} is needed.", f"{type_}.resourceType"),))
+        answer = self.transact(
+            {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}, single=True
+        )
+        response = answer["entry"][0]["response"]
+        _, id_, _, version = response["location"].split("/")
+        return Written(self._wrote[type_, id_, int(version)], response["status"].startswith("201"))
+
+    def _transact(self, bundle: JSON, *, single: bool) -> JSON:
+        whole = Event("transaction")
+        if not single:
+            self._events.append(whole)
+        entries = bundles.entries(bundle)
+        events = {entry.number: self._event_of(entry) for entry in entries if entry.method != "GET"}
+        self._events += events.values()
+        for entry in entries:
+            if entry.method != "GET":
+                self._permit(entry.type, "c" if entry.method == "POST" else "u")
+            if entry.if_none_exist is not None:
+                self._permit(entry.type, "s")
+        validation.bundle_checked(
+            bundle,
+            definitions=self.definitions,
+            on=self.on,
+            # The service's own commands write what the service itself made.
+            second_reader=self.requester.role != "service",
+        )
+        standing = self._standing(entries)
+        writings = self._writings(entries, standing)
+        self._writer().write(list(writings.values()))
+        responses: dict[int, JSON] = {}
+        for index, writing in writings.items():
+            event = events[index]
+            event.resource_id, event.version = writing.id, writing.version
+            event.child_rid = writing.owned.child_rid
+            responses[index] = self._answered(
+                Version(
+                    writing.type,
+                    writing.id,
+                    writing.version,
+                    instants.from_micros(writing.updated_at),
+                    writing.stored,
+                    writing.method,
+                ),
+                "200 OK" if writing.is_update else "201 Created",
+            )
+        for index, found in standing.items():
+            events[index].interaction = "search-type"
+            responses[index] = self._answered(found, "200 OK")
+        for entry in entries:
+            if entry.method == "GET":
+                responses[entry.number] = self._looked_up(entry)
+        return bundles.answer([responses[index] for index in sorted(responses)])
+
+    def _event_of(self, entry: Entry) -> Event:
+        return Event("create" if entry.method == "POST" else "update", entry.type, entry.id)
+
+    def _answered(self, version: Version, status: str) -> JSON:
+        self._wrote[version.type, version.id, version.version] = version
+        return bundles.response(
+            status,
+            location=f"{version.type}/{version.id}/_history/{version.version}",
+            etag=f'W/"{version.version}"',
+            lastModified=instants.text(instants.micros(version.updated_at)),
+        )
+
+    def _repeated(self, answer: JSON) -> None:
+        """The writer may have back what the first answer names, as long as it is within reach."""
+        for entry in answer["entry"]:
+            match entry["response"].get("location", "").split("/"):
+                case [type_, id_, "_history", version]:
+                    row = self._connection.execute(
+                        self._versions(type_, id_).where(resource_version.c.version == int(version))
+                    ).one_or_none()
+                    if row is not None:
+                        self._wrote[type_, id_, int(version)] = Version(
+                            type_,
+                            id_,
+                            row.version,
+                            instants.from_micros(row.updated_at),
+                            row.body,
+                            row.method,
+                        )
+
+    def _standing(self, entries: Sequence[Entry]) -> dict[int, Version]:
+        """What the conditional creates find, by number of the entry. Out of reach is not found."""
+        asked = [
+            (entry, bundles.criteria(entry.if_none_exist, f"{entry.place}.request.ifNoneExist"))
+            for entry in entries
+            if entry.if_none_exist is not None
+        ]
+        hold(self._connection, (f"{entry.type}?{sorted(criteria)}" for entry, criteria in asked))
+        found = {}
+        for entry, criteria in asked:
+            matches = self._matching(entry.type, criteria)
+            if len(matches) > 1:
+                raise MultipleMatches("More than one resource matches.", f"{entry.place}.request.ifNoneExist")
+            if matches:
+                found[entry.number] = matches[0]
+        return found
+
+    def _matching(self, type_: str, criteria: Parameters) -> list[Version]:
+        """At most two of the resources within reach that match."""
+        query = queries.parse(type_, [*criteria, ("_count", "2")], self.definitions)
+        condition = predicate.readable(self._reach, at=self.at)
+        return list(self._shown(selects.page(self._connection, query, condition, self.at).matches))
+
+    def _writings(self, entries: Sequence[Entry], standing: Mapping[int, Version]) -> dict[int, Writing]:
+        """What is to be written, by number of the entry, with the references as they will be stored."""
+        writings = {
+            entry.number: Writing(
+                entry.type,
+                entry.body or {},
+                f"{entry.place}.resource",
+                (),
+                is_update=entry.method == "PUT",
+                expects=self._expected(entry),
+            )
+            for entry in entries
+            if entry.method != "GET" and entry.number not in standing
+        }
+        names: dict[str, str] = {}
+        for entry in entries:
+            if entry.number in writings and entry.id is not None:
+                writings[entry.number].id = entry.id
+            if entry.full_url is not None and entry.method != "GET":
+                named = standing[entry.number] if entry.number in standing else writings[entry.number]
+                names[entry.full_url] = f"{named.type}/{named.id}"
+        for writing in writings.values():
+            found: list[str] = []
+            writing.body = references.rewritten(writing.body, names, found)
+            if any("?" in reference for reference in found):
+                names |= self._conditional(writing, found)
+                found = []
+                writing.body = references.rewritten(writing.body, names, found)
+            writing.references = found
+        return writings
+
+    def _conditional(self, writing: Writing, found: Sequence[str]) -> dict[str, str]:
+        """References by query, each resolved to the one resource within reach that matches it."""
+        resolved = {}
+        for reference in found:
+            asked = references.conditional(reference)
+            if asked is None:
+                continue
+            type_, query = asked
+            self._permit(type_, "s")
+            matches = self._matching(type_, bundles.criteria(query, writing.place))
+            if len(matches) > 1:
+                raise MultipleMatches("More than one resource matches a reference.", writing.place)
+            if not matches:
+                raise Unprocessable(
+                    (Issue("not-found", "A reference names no known resource.", writing.place),)
+                )
+            resolved[reference] = f"{type_}/{matches[0].id}"
+        return resolved
+
+    def _expected(self, entry: Entry) -> int | None:
+        """The version that an update expects. Raises Invalid where a child's resource comes without one."""
+        place = f"{entry.place}.request.ifMatch"
+        if entry.method != "PUT":
+            return None
+        if entry.if_match is None:
+            if ownership.is_of_a_child(entry.type):
+                raise Invalid(
+                    (Issue("required", "If-Match is needed: the version that was changed.", place),)
+                )
+            return None
+        version = entry.if_match.removeprefix("W/").strip('"')
+        if not version.isascii() or not version.isdigit():
+            raise Invalid((Issue("value", 'A version is W/"<number>".', place),))
+        if len(version) > 9:
+            raise VersionConflict("The resource has changed since that version.", place)
+        return int(version)
+
+    def _looked_up(self, entry: Entry) -> JSON:
+        if entry.query is not None:
+            page = self.search(entry.type, entry.query)
+            shown: JSON = {"resourceType": "Bundle", "type": "searchset"}
+            if page.total is not None:
+                shown["total"] = page.total
+            found = [
+                {"resource": version.json(), "search": {"mode": mode}}
+                for versions, mode in ((page.matches, "match"), (page.included, "include"))
+                for version in versions
+            ]
+            if found:
+                shown["entry"] = found
+            return {"resource": shown, **bundles.response("200 OK")}
+        assert entry.id is not None
+        if entry.version is None:
+            version = self.read(entry.type, entry.id)
+        else:
+            version = self.vread(entry.type, entry.id, entry.version)
+        return {
+            "resource": version.json(),
+            **bundles.response(
+                "200 OK",
+                etag=f'W/"{version.version}"',
+                lastModified=instants.text(instants.micros(version.updated_at)),
+            ),
+        }
+
+
+@contextmanager
+def _as_it_is() -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _told_by_type(bundle: JSON) -> Iterator[None]:
+    """Faults of the first entry, told as if it had come alone."""
+    try:
+        yield
+    except NotFound:
+        raise
+    except RecordError as error:
+        type_ = str(bundle["entry"][0]["resource"].get("resourceType"))
+        first = "Bundle.entry[0]"
+        raise type(error)(
+            [
+                issue._replace(
+                    expression=issue.expression.replace(f"{first}.resource", type_, 1)
+                    if issue.expression.startswith(f"{first}.resource")
+                    else issue.expression.removeprefix(f"{first}.")
+                )
+                for issue in error.issues
+            ]
+        ) from error
+
+
+def _of_event(found: audit.Found) -> Version:
+    return Version(
+        "AuditEvent", found.id, 1, instants.from_micros(found.recorded_at), dumps(found.body), "POST"
+    )
+
+
+def _same(stored: JSON | None, body: JSON) -> bool:
+    """Whether a stored definition says what the file says."""
+    if stored is None:
+        return False
+    meta = {name: value for name, value in stored["meta"].items() if name not in ("versionId", "lastUpdated")}
+    own = {name: value for name, value in stored.items() if name != "meta"} | ({"meta": meta} if meta else {})
+    # Compared as JSON: 1.0 and 1.00 are two numbers here.
+    return _sorted(own) == _sorted(body)
+
+
+def _sorted(value: JSON) -> bytes:
+    return dumps(dict(sorted(value.items())))
+
+
+def _id(text: str) -> str:
+    """An id that can stand in a statement; any other text is the id of nothing."""
+    if references.literal(f"X/{text}") is None and references.literal(f"Xx/{text}") is None:
+        raise NotFound
+    return text
+
+
+def _whole(name: str, value: str) -> int:
+    if not value.isascii() or not value.isdigit() or len(value) > 9:
+        raise Invalid((Issue("value", "A whole number is needed.", name),))
+    return int(value)

@@ -1,0 +1,126 @@
+"""References inside a body: found, rewritten, and asked of the database all at once.
+
+A literal reference must name something that the requester can read. What cannot be reached and what never existed get
+the same words.
+https://hl7.org/fhir/R4/references.html#literal
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
+
+from healthvisit.record.errors import Issue
+from healthvisit.record.tables import resource
+
+# Type/id, with or without a version, relative to this service.
+_LITERAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?\Z")
+_CONDITIONAL = re.compile(r"([A-Z][A-Za-z]+)\?(.+)\Z", re.DOTALL)
+_ABSOLUTE = re.compile(r"[a-z][a-z0-9+.\-]*:", re.IGNORECASE)
+
+Key = tuple[str, str]  # type and id
+
+
+class Target(NamedTuple):
+    """What a reference names. writable: whether the requester may write for the child it belongs to."""
+
+    rid: int
+    child_rid: int | None
+    writable: bool
+
+
+def literal(reference: str) -> Key | None:
+    """Type and id of a reference to this service, or None where it is of another kind."""
+    match = _LITERAL.match(reference)
+    return (match[1], match[2]) if match else None
+
+
+def conditional(reference: str) -> tuple[str, str] | None:
+    """Type and query of "Patient?identifier=...", or None."""
+    match = _CONDITIONAL.match(reference)
+    return (match[1], match[2]) if match else None
+
+
+def rewritten(value: Any, by: Mapping[str, str], found: list[str]) -> Any:
+    """The value with each Reference.reference that `by` knows replaced; the value itself is not touched.
+
+    found: every reference that then stands is added to it.
+    """
+    if type(value) is dict:
+        changes: dict[str, Any] | None = None
+        for name, inner in value.items():
+            kind = type(inner)
+            if kind is dict or kind is list:
+                new = rewritten(inner, by, found)
+            elif kind is str and name == "reference":
+                new = by.get(inner, inner)
+                found.append(new)
+            else:
+                continue
+            if new is not inner:
+                changes = changes or {}
+                changes[name] = new
+        return value if changes is None else {**value, **changes}
+    items: list[Any] | None = None
+    for index, inner in enumerate(value):
+        kind = type(inner)
+        if kind is dict or kind is list:
+            new = rewritten(inner, by, found)
+            if new is not inner:
+                items = items or list(value)
+                items[index] = new
+    return value if items is None else items
+
+
+def located(value: Any, path: str) -> Iterator[tuple[str, str]]:
+    """Each reference of the value with the FHIRPath of its Reference; for telling where a fault is."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name == "reference" and isinstance(inner, str):
+                yield path, inner
+            else:
+                yield from located(inner, f"{path}.{name}")
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from located(inner, f"{path}[{index}]")
+
+
+def fault(body: Mapping[str, Any], reference: str, known: Collection[Key]) -> Issue | None:
+    """What is wrong with one reference of a body, without its place; None where nothing is.
+
+    known: what could be resolved.
+    """
+    if reference.startswith("#"):
+        contained = {each.get("id") for each in body.get("contained", ()) if isinstance(each, dict)}
+        if reference == "#" or reference[1:] in contained:
+            return None
+        return Issue("not-found", "The reference names nothing that is contained here.")
+    key = literal(reference)
+    if key is not None:
+        return None if key in known else Issue("not-found", "The reference names no known resource.")
+    # Another server's resource is carried, not followed: this service asks no address that a body names.
+    if _ABSOLUTE.match(reference) and not reference.startswith("urn:"):
+        return None
+    return Issue("not-found", "The reference names no known resource.")
+
+
+def targets(
+    connection: Connection,
+    wanted: Mapping[str, Sequence[str]],
+    readable: ColumnElement[bool],
+    writable: ColumnElement[bool],
+) -> dict[Key, Target]:
+    """Those of the wanted resources, ids by type, that the condition lets the requester read; one statement."""
+    if not wanted:
+        return {}
+    named = or_(*(and_(resource.c.type == type_, resource.c.id.in_(ids)) for type_, ids in wanted.items()))
+    rows = connection.execute(
+        select(
+            resource.c.type, resource.c.id, resource.c.rid, resource.c.child_rid, writable.label("writable")
+        ).where(named, readable)
+    )
+    return {
+        (type_, id_): Target(rid, child_rid, bool(can_write))
+        for type_, id_, rid, child_rid, can_write in rows
+    }

@@ -1,0 +1,476 @@
+"""Resources into rows: many at once, with one statement a table. This is the path that every write takes.
+
+Order of the checks: may it be read (else NotFound, or the reference names nothing known), may it be written (else
+Forbidden), is it the version that the writer saw (else VersionConflict), does it fit what already stands.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from hashlib import blake2b
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text, update
+
+from healthvisit.access.reach import Reach
+from healthvisit.access.requester import Requester
+from healthvisit.definitions import Definitions
+from healthvisit.exact_json import JSON, dumps
+from healthvisit.record import ids, instants, ownership, predicate, references
+from healthvisit.record.errors import (
+    Conflict,
+    Forbidden,
+    Issue,
+    NotFound,
+    RecordError,
+    Unprocessable,
+    VersionConflict,
+)
+from healthvisit.record.ownership import Owned, Responsibility
+from healthvisit.record.references import Key, Target
+from healthvisit.record.search import index
+from healthvisit.record.tables import child_identifier, resource, resource_version, search_date
+from healthvisit.record.tables import responsibility as responsibility_table
+
+# How long before the day of birth each type may speak of a child. A contact in pregnancy belongs to the child to come.
+_BEFORE_BIRTH = {
+    "Encounter": timedelta(weeks=44),
+    "Observation": timedelta(0),
+    "QuestionnaireResponse": timedelta(0),
+}
+
+
+@dataclass(frozen=True)
+class Before:
+    """The current row of a resource that is to be updated."""
+
+    rid: int
+    version: int
+    updated_at: int
+    child_rid: int | None
+    writable: bool
+
+
+@dataclass
+class Writing:
+    """One resource to be written; what stands below `expects` is filled on the way.
+
+    place: FHIRPath of the resource: its type, or where it stands in a bundle.
+    references: every reference of the body, as it will be stored.
+    expects: the version that the writer saw, None where the writer did not say.
+    """
+
+    type: str
+    body: JSON
+    place: str
+    references: Sequence[str]
+    id: str = field(default_factory=ids.next_id)
+    is_update: bool = False
+    expects: int | None = None
+    before: Before | None = None
+    rid: int = 0
+    version: int = 1
+    updated_at: int = 0
+    owned: Owned = Owned("shared")
+    resource: JSON = field(default_factory=dict)
+    stored: bytes = b""
+
+    @property
+    def key(self) -> Key:
+        return self.type, self.id
+
+    @property
+    def method(self) -> str:
+        return "PUT" if self.is_update else "POST"
+
+
+def hold(connection: Connection, names: Iterable[str]) -> None:
+    """Let one writer at a time decide about each of these names, until its transaction ends.
+
+    SQLite has one writer anyway.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    # Always in the same order, so that two writers never wait for each other.
+    keys = sorted(
+        {int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), signed=True) for name in names}
+    )
+    if keys:
+        connection.execute(
+            text("select pg_advisory_xact_lock(key) from unnest(cast(:keys as bigint[])) as key"),
+            {"keys": keys},
+        )
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes for one requester, inside one transaction."""
+
+    connection: Connection
+    requester: Requester
+    reach: Reach
+    definitions: Definitions
+    at: datetime
+    on: date
+
+    def write(self, writings: Sequence[Writing]) -> None:
+        """Write them all, or raise; what was written by then is for the transaction to undo."""
+        if not writings:
+            return
+        self._find(writings)
+        targets = self._targets(writings)
+        fresh = [writing for writing in writings if not writing.is_update]
+        # A child stands before what belongs to it.
+        fresh.sort(key=lambda writing: writing.type != "Patient")
+        for writing, rid in zip(fresh, self._rids(len(fresh)), strict=True):
+            writing.rid = rid
+        responsibilities = self._own(writings, targets)
+        now = instants.micros(self.at) // instants.MILLISECOND_US * instants.MILLISECOND_US
+        for writing in writings:
+            _make(writing, now)
+        self._put(writings, fresh)
+        self._put_responsibilities(writings, responsibilities)
+        self._put_identifiers([writing for writing in writings if writing.type == "Patient"])
+
+    def _find(self, writings: Sequence[Writing]) -> None:
+        """Fills `before` of the updates. An id that is not there and one that cannot be reached are one answer."""
+        changed = {writing.key: writing for writing in writings if writing.is_update}
+        for type_, group in _by_type(changed).items():
+            rows = self.connection.execute(
+                select(
+                    resource.c.id,
+                    resource.c.rid,
+                    resource.c.version,
+                    resource.c.updated_at,
+                    resource.c.child_rid,
+                    predicate.correctable(self.reach).label("writable"),
+                ).where(resource.c.type == type_, resource.c.id.in_(group), self._readable)
+            )
+            for id_, rid, version, updated_at, child_rid, writable in rows:
+                writing = changed[type_, id_]
+                writing.before = Before(rid, version, updated_at, child_rid, bool(writable))
+                writing.rid = rid
+        for writing in changed.values():
+            before = writing.before
+            if before is None:
+                raise NotFound
+            if not before.writable:
+                raise Forbidden("Another service answers for this child now.", writing.place)
+            if writing.expects is not None and writing.expects != before.version:
+                raise VersionConflict("The resource has changed since that version.", writing.place)
+
+    def _targets(self, writings: Sequence[Writing]) -> dict[Key, Target]:
+        """What the bodies refer to, outside of what is written with them. Raises Unprocessable naming every fault."""
+        made = {writing.key for writing in writings if not writing.is_update}
+        wanted = {
+            key
+            for writing in writings
+            for reference in writing.references
+            if (key := references.literal(reference)) and key not in made
+        }
+        found = references.targets(self.connection, _by_type(wanted), self._readable, self._writable)
+        known = made | found.keys()
+        faults = [
+            fault._replace(expression=path)
+            for writing in writings
+            if any(references.fault(writing.body, reference, known) for reference in writing.references)
+            for path, reference in references.located(writing.body, writing.place)
+            if (fault := references.fault(writing.body, reference, known))
+        ]
+        if faults:
+            raise Unprocessable(faults)
+        return found
+
+    def _rids(self, count: int) -> Sequence[int]:
+        if not count:
+            return ()
+        if self.connection.dialect.name == "postgresql":
+            numbers = text("select nextval('resource_rid_seq') from generate_series(1, :count)")
+            return self.connection.scalars(numbers, {"count": count}).all()
+        last = self.connection.scalar(select(func.coalesce(func.max(resource.c.rid), 0))) or 0
+        return range(last + 1, last + count + 1)
+
+    def _own(self, writings: Sequence[Writing], targets: Mapping[Key, Target]) -> list[Responsibility]:
+        """Fills `owned` of each, and gives the responsibilities that its episodes make."""
+        child_rids = {key: target.child_rid for key, target in targets.items()}
+        child_rids |= {writing.key: writing.rid for writing in writings if writing.type == "Patient"}
+        of_children = [writing for writing in writings if ownership.is_of_a_child(writing.type)]
+        # Provenance comes last: its child is that of its targets, which may be written with it.
+        of_children.sort(key=lambda writing: writing.type == "Provenance")
+        for writing in of_children:
+            with _placed(writing):
+                child_rids[writing.key] = _child_rid(writing, child_rids)
+        new_children = {
+            writing.rid for writing in of_children if writing.type == "Patient" and not writing.is_update
+        }
+        standing = self._standing({child_rids[each.key] or 0 for each in of_children} - new_children)
+        episodes = [writing for writing in of_children if writing.type == "EpisodeOfCare"]
+        hold(self.connection, (f"child {child_rids[episode.key]}" for episode in episodes))
+        made: list[Responsibility] = []
+        for episode in episodes:
+            child_rid = child_rids[episode.key] or 0
+            with _placed(episode):
+                fresh = ownership.responsibility(
+                    episode.body,
+                    episode_rid=episode.rid,
+                    child_rid=child_rid,
+                    requester=self.requester,
+                    definitions=self.definitions,
+                )
+                others = [each for each in standing.get(child_rid, ()) if each.episode_rid != episode.rid]
+                if fresh is not None:
+                    ownership.agrees(fresh, others, opened=not episode.is_update, requester=self.requester)
+                    others.append(fresh)
+                    made.append(fresh)
+                standing[child_rid] = others
+        births = self._births(of_children, child_rids)
+        writable = new_children | {target.child_rid for target in targets.values() if target.writable}
+        writable |= {each.child_rid for each in made if each.on(self.on)}
+        for writing in of_children:
+            child_rid = child_rids[writing.key] or 0
+            answering = standing.get(child_rid, ())
+            with _placed(writing):
+                if not writing.is_update and writing.type != "EpisodeOfCare" and child_rid not in writable:
+                    raise Forbidden("Another service answers for this child now.", writing.type)
+                _refuse_before_birth(writing, births.get(child_rid))
+                day = ownership.day_of(writing.body) or self.on
+                author = ownership.author_borough(
+                    self.requester, answering, on=self.on, day=day, place=writing.type
+                )
+                released = ownership.released_at(writing.type, writing.body)
+            writing.owned = Owned("child", child_rid, author, released)
+        _refuse_other_children(of_children, child_rids)
+        for writing in writings:
+            if writing.type == "MeasureReport":
+                with _placed(writing):
+                    writing.owned = ownership.of_report(writing.body, self.requester, self.definitions)
+        return made
+
+    def _standing(self, child_rids: set[int]) -> dict[int, list[Responsibility]]:
+        """Responsibilities by child."""
+        found: dict[int, list[Responsibility]] = {}
+        if child_rids:
+            table = responsibility_table.c
+            rows = self.connection.execute(
+                select(
+                    table.episode_rid, table.child_rid, table.borough, table.from_on, table.until_on
+                ).where(table.child_rid.in_(child_rids))
+            )
+            for row in rows:
+                found.setdefault(row.child_rid, []).append(Responsibility(*row))
+        return found
+
+    def _births(self, writings: Sequence[Writing], child_rids: Mapping[Key, int | None]) -> dict[int, date]:
+        """Date of birth by child, where it is known to the day or to the first day that it can mean."""
+        found: dict[int, date] = {}
+        for writing in writings:
+            if writing.type == "Patient" and (born := ownership.civil_date(writing.body.get("birthDate"))):
+                found[writing.rid] = born
+        wanted = {child_rids[each.key] for each in writings if each.type in _BEFORE_BIRTH} - found.keys()
+        if wanted:
+            rows = self.connection.execute(
+                select(search_date.c.rid, search_date.c.low).where(
+                    search_date.c.rid.in_(wanted), search_date.c.parameter == "birthdate"
+                )
+            )
+            # The first microsecond of a civil day in London can be eleven at night in UTC.
+            found |= {rid: ownership.london_date(instants.from_micros(low)) for rid, low in rows}
+        return found
+
+    def _put(self, writings: Sequence[Writing], fresh: Sequence[Writing]) -> None:
+        if fresh:
+            self.connection.execute(
+                insert(resource),
+                [
+                    {
+                        "rid": writing.rid,
+                        "type": writing.type,
+                        "id": writing.id,
+                        "version": writing.version,
+                        "updated_at": writing.updated_at,
+                        "audience": writing.owned.audience,
+                        "child_rid": writing.owned.child_rid,
+                        "author_borough": writing.owned.author_borough,
+                        "released_at": writing.owned.released_at,
+                    }
+                    for writing in fresh
+                ],
+            )
+        changed = sorted((writing for writing in writings if writing.is_update), key=lambda each: each.rid)
+        for writing in changed:
+            done = self.connection.execute(
+                update(resource)
+                # Whoever came first has moved the version on: the row is then no longer found.
+                .where(resource.c.rid == writing.rid, resource.c.version == writing.version - 1)
+                .values(
+                    version=writing.version,
+                    updated_at=writing.updated_at,
+                    author_borough=writing.owned.author_borough,
+                    released_at=writing.owned.released_at,
+                )
+            )
+            if done.rowcount != 1:
+                raise VersionConflict("The resource has changed since that version.", writing.place)
+        self.connection.execute(
+            insert(resource_version),
+            [
+                {
+                    "rid": writing.rid,
+                    "version": writing.version,
+                    "updated_at": writing.updated_at,
+                    "method": writing.method,
+                    "author_borough": writing.owned.author_borough,
+                    "account": self.requester.account,
+                    "body": writing.stored,
+                }
+                for writing in writings
+            ],
+        )
+        if changed:
+            index.remove(self.connection, [writing.rid for writing in changed])
+        index.put(
+            self.connection,
+            [index.rows(writing.resource, writing.rid, self.definitions) for writing in writings],
+        )
+
+    def _put_responsibilities(self, writings: Sequence[Writing], made: Sequence[Responsibility]) -> None:
+        changed = [each.rid for each in writings if each.type == "EpisodeOfCare" and each.is_update]
+        if changed:
+            table = responsibility_table
+            self.connection.execute(delete(table).where(table.c.episode_rid.in_(changed)))
+        if made:
+            self.connection.execute(insert(responsibility_table), [each._asdict() for each in made])
+
+    def _put_identifiers(self, patients: Sequence[Writing]) -> None:
+        """Keeps which child has which NHS number.
+
+        Raises Conflict where another child within reach has it; where a child out of reach has it both are held for a
+        person to settle, and the writer is told nothing.
+        """
+        if not patients:
+            return
+        numbers = [
+            (writing, number) for writing in patients for number in ownership.nhs_numbers(writing.body)
+        ]
+        hold(self.connection, (f"nhs-number {number}" for _, number in numbers))
+        changed = [writing.rid for writing in patients if writing.is_update]
+        if changed:
+            self.connection.execute(delete(child_identifier).where(child_identifier.c.child_rid.in_(changed)))
+        if not numbers:
+            return
+        table = child_identifier.c
+        rows = self.connection.execute(
+            select(table.value, table.borough, self._readable.label("readable"))
+            .join(resource, resource.c.rid == table.child_rid)
+            .where(table.system == ownership.NHS_NUMBER, table.value.in_({number for _, number in numbers}))
+        )
+        taken: dict[str, list[tuple[str, bool]]] = {}
+        for value, borough, readable in rows:
+            taken.setdefault(value, []).append((borough, bool(readable)))
+        kept = []
+        for writing, number in numbers:
+            borough = writing.owned.author_borough or ""
+            others = taken.get(number, [])
+            if any(readable or other == borough for other, readable in others):
+                raise Conflict("Another child has this NHS number.", f"{writing.place}.identifier")
+            kept.append(
+                {
+                    "system": ownership.NHS_NUMBER,
+                    "value": number,
+                    "borough": borough,
+                    "child_rid": writing.rid,
+                    "held": bool(others),
+                }
+            )
+            taken[number] = [*others, (borough, True)]
+        held = {row["value"] for row in kept if row["held"]}
+        if held:
+            self.connection.execute(
+                update(child_identifier)
+                .where(table.system == ownership.NHS_NUMBER, table.value.in_(held))
+                .values(held=True)
+            )
+        self.connection.execute(insert(child_identifier), kept)
+
+    @property
+    def _readable(self) -> ColumnElement[bool]:
+        return predicate.readable(self.reach, at=self.at)
+
+    @property
+    def _writable(self) -> ColumnElement[bool]:
+        return predicate.writable(self.reach)
+
+
+def _by_type(keys: Iterable[Key]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for type_, id_ in sorted(keys):
+        found.setdefault(type_, []).append(id_)
+    return found
+
+
+def _make(writing: Writing, now: int) -> None:
+    """Fills version, time and the JSON that is stored: the body as sent, under the server's id and version."""
+    before = writing.before
+    # Versions of one resource follow each other in time, even where the clock does not.
+    writing.updated_at = max(now, before.updated_at + instants.MILLISECOND_US) if before else now
+    writing.version = before.version + 1 if before else 1
+    head = {
+        "resourceType": writing.type,
+        "id": writing.id,
+        "meta": {
+            **writing.body.get("meta", {}),
+            "versionId": str(writing.version),
+            "lastUpdated": instants.text(writing.updated_at),
+        },
+    }
+    writing.resource = {**head, **writing.body, **head}
+    writing.stored = dumps(writing.resource)
+
+
+def _child_rid(writing: Writing, child_rids: Mapping[Key, int | None]) -> int:
+    """The child whom a resource belongs to. Raises Unprocessable for two children, or another than before."""
+    if writing.type == "Patient":
+        return writing.rid
+    found = {child_rids.get(key): place for key, place in ownership.child_keys(writing.type, writing.body)}
+    child_rid, place = next(iter(found.items()))
+    before = writing.before
+    if child_rid is None or len(found) > 1 or (before is not None and before.child_rid != child_rid):
+        raise Unprocessable((Issue("business-rule", "It belongs to one child, and stays with it.", place),))
+    return child_rid
+
+
+def _refuse_before_birth(writing: Writing, born: date | None) -> None:
+    most = _BEFORE_BIRTH.get(writing.type)
+    day = ownership.day_of(writing.body)
+    if most is not None and born is not None and day is not None and day < born - most:
+        raise Unprocessable((Issue("business-rule", "The child was not born yet.", writing.type),))
+
+
+def _refuse_other_children(writings: Sequence[Writing], child_rids: Mapping[Key, int | None]) -> None:
+    """A child's contact, form or measurement refers to that child's own: a twin's is the likeliest mistake."""
+    for writing in writings:
+        if writing.type in ("Patient", "RelatedPerson"):
+            continue
+        for path, reference in references.located(writing.body, writing.place):
+            key = references.literal(reference)
+            if key is None or key[0] == "Patient":
+                continue
+            other = child_rids.get(key)
+            if other is not None and other != writing.owned.child_rid:
+                raise Unprocessable((Issue("business-rule", "It belongs to another child.", path),))
+
+
+@contextmanager
+def _placed(writing: Writing) -> Iterator[None]:
+    """Faults of a resource are told by their place in the bundle that it came in."""
+    try:
+        yield
+    except RecordError as error:
+        if writing.place == writing.type or isinstance(error, NotFound):
+            raise
+        raise type(error)(
+            [
+                issue._replace(expression=writing.place + issue.expression.removeprefix(writing.type))
+                for issue in error.issues
+            ]
+        ) from error
