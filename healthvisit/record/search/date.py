@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, FromClause, and_, or_
+from sqlalchemy import ColumnElement, and_, or_
 
 LEAST = -(2**63)
 GREATEST = 2**63 - 1
@@ -141,18 +141,19 @@ def _moment(text: str) -> Interval:
     return low, low + 10 ** max(6 - len(fraction), 0) - 1
 
 
-def condition(row: FromClause, values: tuple[DateValue, ...], at: datetime) -> ColumnElement[bool]:
-    """Whether a row of search_date matches one of the values."""
-    low, high = row.c.low, row.c.high
+def condition(
+    low: ColumnElement[int], high: ColumnElement[int], values: tuple[DateValue, ...], at: datetime
+) -> ColumnElement[bool]:
+    """Whether the interval in these two columns matches one of the values.
+
+    at: the request's instant, from which "ap" measures. An ABSENT interval matches nothing.
+    """
     return or_(*(_matches(low, high, value, at) for value in values))
 
 
-def matches(low: Any, high: Any, value: DateValue, at: datetime) -> Any:
-    """One value against one interval, over columns."""
-    return _matches(low, high, value, at)
-
-
-def _matches(low: Any, high: Any, value: DateValue, at: datetime) -> ColumnElement[bool]:
+def _matches(
+    low: ColumnElement[int], high: ColumnElement[int], value: DateValue, at: datetime
+) -> ColumnElement[bool]:
     real = high > LEAST
     contained = and_(low >= value.low, high <= value.high)
     match value.prefix:

@@ -4,10 +4,9 @@ The expressions of `fhir/searchparameters/` are compiled once into plain walks o
 the name of the element they begin with: an element that is absent costs nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
-from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection, Table, delete
 
@@ -91,7 +90,8 @@ def rows(resource: JSON, rid: int, definitions: Definitions) -> IndexRows:
             elif kind == "date":
                 for value in found:
                     interval = date.of_element(value)
-                    if interval is not None:
+                    # One row for a date that does not repeat: select.py takes both ends of a range from one row.
+                    if interval is not None and not any(row[1] == parameter for row in dates):
                         dates.append((type_, parameter, *interval, rid))
                         if parameter == main:
                             at = interval[0]
@@ -108,7 +108,7 @@ def rows(resource: JSON, rid: int, definitions: Definitions) -> IndexRows:
     return IndexRows(
         list(dict.fromkeys(tokens)),
         [(type_, *row, at, rid) for row in dict.fromkeys(references)],
-        list(dict.fromkeys(dates)),
+        dates,
         list(dict.fromkeys(strings)),
         at,
     )
@@ -176,9 +176,11 @@ def put(connection: Connection, of: Iterable[IndexRows]) -> None:
     of = list(of)
     mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
     for position, table in enumerate(_TABLES):
-        values: Sequence[tuple[Any, ...]] = list(chain.from_iterable(entry[position] for entry in of))
+        values: list[tuple[Any, ...]] = []
+        for entry in of:
+            values += cast("list[tuple[Any, ...]]", entry[position])
         if values:
-            connection.exec_driver_sql(_insert(table, mark), values)  # type: ignore[arg-type]
+            connection.exec_driver_sql(_insert(table, mark), values)
 
 
 @lru_cache(maxsize=16)
