@@ -21,13 +21,12 @@ CHUNK = 200
 def of_practitioner(record: Record, practitioner: str | None, on: date) -> JSON:
     """The caseload document for a day.
 
-    practitioner: "Practitioner/<id>", whose active episodes as care manager make the caseload; None for every child
-    of the requester's reach whose episode is active. At most 1,000 children, and then `truncated` is true:
-    who sees a part must know that it is one.
+    practitioner: "Practitioner/<id>", whose active episodes as care manager make the caseload; None for every
+    child of the requester's reach whose episode is active. At most 1,000 children, and then `truncated`
+    is true: who sees a part must know that it is one.
     """
     episodes = _episodes(record, practitioner, on)
-    # The document is for the tablet of one team: an account that works for two boroughs sees the first one's
-    # name.
+    # The document is for one team's tablet: an account of two boroughs sees the first one's name.
     organization = _organization(record, [body["managingOrganization"]["reference"] for body in episodes])
     by_child = {body["patient"]["reference"].partition("/")[2]: body["id"] for body in episodes}
     children = sorted(by_child)

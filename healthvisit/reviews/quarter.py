@@ -8,7 +8,7 @@ last day. Counts are withheld when frozen (decision 16), so that no later reader
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import islice
@@ -57,22 +57,22 @@ class _Borough:
     coverage: indicators.Coverage = field(default_factory=lambda: indicators.Coverage(0, 0))
 
 
-def close(record: Record, quarter: Quarter, *, boroughs: Iterable[str] | None = None) -> JSON:
+def close(record: Record, quarter: Quarter, *, on: date, boroughs: Iterable[str] | None = None) -> JSON:
     """Count the quarter and write its reports: one for each borough, and Greater Manchester's.
 
     boroughs: slugs whose reports are written, all ten unless stated; Greater Manchester's is always written,
     and all ten are always counted, because what is withheld in one hangs on the others. Each report is new;
-    the newest by date stands. The quarter may still be open: then what happened until record.on is counted,
-    and marked provisional.
+    the newest by date stands. The quarter may still be open: then what happened until `on` is counted, and
+    marked provisional.
     Returns the transaction-response. The requester is the service itself. Raises ValueError for a quarter to
     come.
     """
-    if quarter.first_on > record.on:
+    if quarter.first_on > on:
         raise ValueError(f"{quarter} has not begun")
-    found = {borough.slug: _of_borough(record, borough.slug, quarter) for borough in BOROUGHS}
-    _add_coverage(record, quarter, found)
+    found = {borough.slug: _of_borough(record, borough.slug, quarter, on) for borough in BOROUGHS}
+    _add_coverage(record, quarter, found, min(quarter.last_on, on))
     wanted = None if boroughs is None else set(boroughs)
-    reports = _reports(record, quarter, found, wanted)
+    reports = _reports(record, quarter, found, wanted, is_open=on <= quarter.last_on)
     entries = [
         {"resource": report, "request": {"method": "POST", "url": "MeasureReport"}} for report in reports
     ]
@@ -94,8 +94,8 @@ class _Completed:
     capture: CaptureClass
 
 
-def _of_borough(record: Record, borough: str, quarter: Quarter) -> _Borough:
-    completed = list(_completed(record, borough, quarter))
+def _of_borough(record: Record, borough: str, quarter: Quarter, on: date) -> _Borough:
+    completed = [each for each in _completed(record, borough, quarter) if each.on <= on]
     returned = _newest_return(record, borough, quarter)
     if returned is None:
         return _Borough({review: _counted(completed, review) for review in REVIEWS})
@@ -134,8 +134,6 @@ def _completed(record: Record, borough: str, quarter: Quarter) -> Iterator[_Comp
         review, event = encounters.review_of(body), encounters.event(body)
         if review not in REVIEWS or event is None or event.outcome != "completed" or event.on not in quarter:
             continue
-        if event.on > record.on:
-            continue
         first_at = version.updated_at
         if version.version > 1:
             first_at = record.vread("Encounter", version.id, "1").updated_at
@@ -143,12 +141,12 @@ def _completed(record: Record, borough: str, quarter: Quarter) -> Iterator[_Comp
         if key not in contacts or event.on < contacts[key][0]:
             contacts[key] = event.on, body, first_at
     responses = _responses(record, [body for _, body, _ in contacts.values()])
-    for (_, review), (on, body, first_at) in contacts.items():
+    for (_, review), (happened_on, body, first_at) in contacts.items():
         found = _capture_class(
             review, body, responses.get(f"Encounter/{body['id']}"), first_at, record.definitions
         )
         if found is not None:
-            yield _Completed(review, on, found)
+            yield _Completed(review, happened_on, found)
 
 
 def _responses(record: Record, contacts: Sequence[JSON]) -> dict[str, JSON]:
@@ -235,8 +233,7 @@ def _returned(report: JSON) -> dict[str, int]:
 # Who was due
 
 
-def _add_coverage(record: Record, quarter: Quarter, found: Mapping[str, _Borough]) -> None:
-    on = min(quarter.last_on, record.on)
+def _add_coverage(record: Record, quarter: Quarter, found: Mapping[str, _Borough], on: date) -> None:
     for review in COVERED:
         births = indicators.due_births(review, quarter)
         if births is None:
@@ -288,7 +285,7 @@ def _died_on(patient: JSON) -> date | None:
 
 
 def _reports(
-    record: Record, quarter: Quarter, found: Mapping[str, _Borough], wanted: set[str] | None
+    record: Record, quarter: Quarter, found: Mapping[str, _Borough], wanted: set[str] | None, *, is_open: bool
 ) -> Iterator[JSON]:
     assessable = {slug: each for slug, each in found.items() if each.covered_until is not None}
     classes = disclosure.withhold(
@@ -314,8 +311,12 @@ def _reports(
     )
     for slug, each in found.items():
         if wanted is None or slug in wanted:
-            yield _report(record, quarter, slug, organization(slug), [each], classes, covered)
-    yield _report(record, quarter, ALL, GREATER_MANCHESTER, list(found.values()), classes, covered)
+            yield _report(
+                record, quarter, slug, organization(slug), [each], classes, covered, is_open=is_open
+            )
+    yield _report(
+        record, quarter, ALL, GREATER_MANCHESTER, list(found.values()), classes, covered, is_open=is_open
+    )
 
 
 def _report(
@@ -326,6 +327,8 @@ def _report(
     parts: Sequence[_Borough],
     classes: Mapping[disclosure.Key, int | None],
     covered: Mapping[disclosure.Key, int | None],
+    *,
+    is_open: bool,
 ) -> JSON:
     write = _Words(record.definitions)
     covers = [each.covered_until for each in parts]
@@ -348,7 +351,7 @@ def _report(
     }
     reason = (
         "open-quarter"
-        if record.on <= quarter.last_on
+        if is_open
         else "partial-return"
         if any(until is not None and until < quarter.last_on for until in covers)
         else None
@@ -595,7 +598,9 @@ def _figure(group: JSON, *, whole: bool) -> Figure:
 
 
 def _date(report: JSON) -> datetime:
-    return datetime.fromisoformat(report["date"])
+    at = datetime.fromisoformat(report["date"])
+    # A borough's system may state the day alone.
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _each(record: Record, type_: str, *parameters: tuple[str, str]) -> Iterator[JSON]:

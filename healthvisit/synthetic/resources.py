@@ -3,12 +3,13 @@ urn:uuid.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
 from healthvisit.definitions import CANONICAL, Definitions
 from healthvisit.exact_json import JSON
+from healthvisit.programme.dates import Quarter
 from healthvisit.synthetic import parameters
 from healthvisit.synthetic.population import FORMS, LONDON, Child, Contact, Family
 
@@ -19,6 +20,7 @@ ACT_CODE = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 ROLE_CODE = "http://terminology.hl7.org/CodeSystem/v3-RoleCode"
 CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
+POPULATION = "http://terminology.hl7.org/CodeSystem/measure-population"
 PARENT_ID = f"{CANONICAL}/Id/synthetic-parent"
 PRACTITIONER_ID = f"{CANONICAL}/Id/synthetic-practitioner"
 DCH_ENCOUNTER = "https://fhir.nhs.uk/STU3/CodeSystem/DCH-ChildHealthEncounterType-1"
@@ -52,14 +54,13 @@ class Writer:
             )
         }
         self._forms = {form: definitions.resource("Questionnaire", form) for form in FORMS.values()}
-        self._systems = {"plan-notes": None, "asq3-form": "asq3-form"}
 
     def entries(self, family: Family) -> Iterator[JSON]:
         """Entries of one family's transaction: for each child, the people first, then each contact and its
         form.
         """
         for child in family.children:
-            key = f"{family.borough}/{child.number}"
+            key = _child_key(family, child)
             patient = _urn(f"{key}/patient")
             yield _post(patient, _patient(child))
             yield _post(_urn(f"{key}/parent"), _related_person(family, patient))
@@ -140,7 +141,7 @@ class Writer:
         for item in items:
             link, below = item["linkId"], list(self._items(item.get("item", ()), contact))
             if link in contact.answers:
-                yield {"linkId": link, "answer": [self._answer(link, contact), *()]}
+                yield {"linkId": link, "answer": [self._answer(link, contact)]}
             elif below:
                 yield {"linkId": link, "item": below}
 
@@ -187,6 +188,53 @@ def practitioner(borough: str, number: int, name: Mapping[str, str]) -> list[JSO
         "code": [{"text": "Health visitor"}],
     }
     return [_post(_urn(key), person), _post(_urn(f"{key}/role"), role)]
+
+
+def borough_return(
+    borough: str,
+    quarter: Quarter,
+    completed: Mapping[str, int],
+    *,
+    as_at: date,
+    version: str,
+    displays: Mapping[str, str],
+) -> JSON:
+    """Entry of what a borough's own books say of a quarter: of an open one, up to the day before `as_at`.
+
+    completed: reviews by code. version: of the Measure. displays: of the reviews.
+    """
+    last_on = min(quarter.last_on, as_at - timedelta(days=1))
+    written_on = min(last_on + timedelta(days=30), as_at)
+    report: JSON = {
+        "resourceType": "MeasureReport",
+        "status": "complete",
+        "type": "summary",
+        "measure": f"{CANONICAL}/Measure/borough-return|{version}",
+        "date": written_on.isoformat(),
+        "reporter": {"reference": organization(borough)},
+        "period": {"start": quarter.first_on.isoformat(), "end": last_on.isoformat()},
+        "group": [
+            {
+                "code": {
+                    "coding": [
+                        {
+                            "system": f"{CANONICAL}/CodeSystem/review",
+                            "code": review,
+                            "display": displays[review],
+                        }
+                    ]
+                },
+                "population": [
+                    {
+                        "code": {"coding": [{"system": POPULATION, "code": "initial-population"}]},
+                        "count": count,
+                    }
+                ],
+            }
+            for review, count in completed.items()
+        ],
+    }
+    return _post(_urn(f"return/{borough}/{quarter}"), report)
 
 
 def transaction(entries: Sequence[JSON]) -> JSON:
@@ -273,6 +321,11 @@ def _london(at: datetime) -> str:
 
 def _child_key(family: Family, child: Child) -> str:
     return f"{family.borough}/{child.number}"
+
+
+def child_urn(family: Family, child: Child, what: str) -> str:
+    """fullUrl of one resource of a child, "patient" or "parent" for example."""
+    return _urn(f"{_child_key(family, child)}/{what}")
 
 
 def _urn(key: str) -> str:
