@@ -60,6 +60,8 @@ def percentage(numerator: int, denominator: int, places: int = 1) -> str:
     """
     if not denominator:
         return "none"
+    if numerator in (0, denominator):
+        return "100%" if numerator else "0%"
     step = Decimal(1).scaleb(-places)
     share = (Decimal(100 * numerator) / denominator).quantize(step, ROUND_HALF_UP)
     if share >= 100 and numerator < denominator:

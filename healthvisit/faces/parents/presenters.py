@@ -208,7 +208,7 @@ def _growth(child: Child, measured: Iterable[tuple[date, tuple[Measurement, ...]
     columns = [name for name in ("Weight", "Length or height", "Head") if any(name in row for _, row in rows)]
     columns += sorted({name for _, row in rows for name in row} - set(columns))
     newest_on, newest = rows[0]
-    said = words.listed([f"{_said(name)} {_amount(newest[name])}" for name in columns if name in newest])
+    said = [f"{newest[name].name.lower()} was {_amount(newest[name])}" for name in columns if name in newest]
     return Growth(
         ("Date", "Age", *columns),
         tuple(
@@ -219,7 +219,7 @@ def _growth(child: Child, measured: Iterable[tuple[date, tuple[Measurement, ...]
             )
             for on, row in rows
         ),
-        f"On {words.day(newest_on)}: {said}.",
+        f"On {words.day(newest_on)} your child’s {words.listed(said)}.",
     )
 
 
@@ -227,10 +227,6 @@ def _column(name: str) -> str:
     if name in _LENGTHS:
         return "Length or height"
     return "Head" if name.startswith("Head") else name
-
-
-def _said(column: str) -> str:
-    return column.lower()
 
 
 def _amount(measurement: Measurement) -> str:

@@ -1,0 +1,76 @@
+"""The figures as CSV (RFC 4180): one row for each quarter, area and review, withheld exactly as on the page.
+
+An empty cell is a number that is not known or is withheld; `status` says which. Nothing in a cell can run
+as a formula in a spreadsheet. Source: OWASP, CSV Injection.
+"""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+
+from healthvisit.programme.digitisation import CLASSES
+from healthvisit.reviews.quarter import Area, Figure, QuarterFigures
+
+COLUMNS = (
+    "quarter", "first_day", "last_day", "area", "gss_code", "review", "recorded_digitally", "reviews_done",
+    "share_percent", *(f"class_{each.lower()}" for each in CLASSES), "coverage_completed", "coverage_due",
+    "coverage_percent", "straight_line_percent", "status", "provisional", "counted_at",
+    "recorded_digitally_means", "reviews_done_means", "which_borough_means", "coverage_means",
+)  # fmt: skip
+_MEANINGS = ("Recorded digitally", "Reviews done", "Which borough", "Coverage")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
+
+def written(figures: Sequence[QuarterFigures], definitions: Sequence[tuple[str, str]]) -> str:
+    """definitions: term and meaning, as `presenters.definitions` gives them."""
+    meanings = [dict(definitions)[term] for term in _MEANINGS]
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(COLUMNS)
+    for each in figures:
+        for area in (*each.boroughs, *([each.whole] if each.whole is not None else [])):
+            writer.writerows([escaped(cell) for cell in (*row, *meanings)] for row in _rows(each, area))
+    return text.getvalue()
+
+
+def escaped(cell: str) -> str:
+    """The cell, with an apostrophe before it where a spreadsheet would take it for a formula."""
+    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell
+
+
+def _rows(each: QuarterFigures, area: Area) -> Iterator[list[str]]:
+    for review, figure in (("all", area.digitisation), *area.reviews.items()):
+        # Coverage is frozen for all reviews together.
+        coverage = area.coverage if review == "all" else Figure(reason="not-counted")
+        yield [
+            str(each.quarter),
+            each.quarter.first_on.isoformat(),
+            each.quarter.last_on.isoformat(),
+            area.name,
+            area.gss or "",
+            review,
+            *_counted(figure),
+            *(_number(figure.classes.get(class_)) for class_ in CLASSES),
+            *_counted(coverage),
+            _percent(each.line),
+            figure.reason or "ok",
+            area.provisional or "",
+            area.frozen_at.isoformat(),
+        ]
+
+
+def _counted(figure: Figure) -> tuple[str, str, str]:
+    return _number(figure.numerator), _number(figure.denominator), _percent(figure.rate)
+
+
+def _number(count: int | None) -> str:
+    return "" if count is None else str(count)
+
+
+def _percent(rate: Fraction | None) -> str:
+    """Two decimals, so that no rounding on the page can be told from here; the counts beside it are exact."""
+    if rate is None:
+        return ""
+    return str((Decimal(rate.numerator * 100) / rate.denominator).quantize(Decimal("0.01"), ROUND_HALF_UP))
