@@ -1,0 +1,170 @@
+"""The walks of record/search/index.py, held to an independent FHIRPath engine over HL7's own examples."""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import fhirpathpy
+import pytest
+from fhirpathpy.models import models
+
+from healthvisit.definitions import Definitions
+from healthvisit.exact_json import JSON, loads
+from healthvisit.record.search import date, index, parameter, reference, string, token
+from tests.record.search.shelf import child, contact, observation
+
+EXAMPLES = sorted((Path(__file__).parent / "examples").glob("*.json"))
+
+
+@cache
+def _engine(expression: str) -> Any:
+    # The engine cannot resolve references; what they point at is told by how they begin.
+    told = re.sub(r"resolve\(\) is (\w+)", r"reference.startsWith('\1/')", expression)
+    # "as" of a list is an error to the engine; search parameters mean each of them that is of the type.
+    told = re.sub(r"\(([\w.]+) as (\w+)\)", r"\1.ofType(\2)", told)
+    return fhirpathpy.compile(told, models["r4"])
+
+
+def _said_by_fhirpath(resource: JSON, definition: JSON) -> list[Any]:
+    mine = [
+        part
+        for part in re.split(r" \| (?![^(]*\))", definition["expression"])
+        if re.match(rf"\(?{resource['resourceType']}\b", part)
+    ]
+    return [value for part in mine for value in _engine(part)(resource)]
+
+
+def _expected(values: list[Any], asked: parameter.Parameter) -> set[tuple[Any, ...]]:
+    if asked.code == "deceased":
+        return {("true" if values == [True] else "false", token.BOOLEAN)}
+    system = asked.paths[0].system if asked.paths else ""
+    match asked.kind:
+        case "token" | "uri":
+            return {pair for value in values for pair in token.of_element(value, system)}
+        case "string":
+            return {pair for value in values for pair in string.of_element(value)}
+        case "reference":
+            return {pair for value in values for pair in reference.of_element(value)}
+    return {interval for value in values if (interval := date.of_element(value))}
+
+
+def _indexed(rows: index.IndexRows, asked: parameter.Parameter) -> set[tuple[Any, ...]]:
+    match asked.kind:
+        case "token" | "uri":
+            return {row[2:4] for row in rows.token if row[1] == asked.read_as}
+        case "string":
+            return {row[2:4] for row in rows.string if row[1] == asked.read_as}
+        case "reference":
+            return {
+                row[2:4]
+                for row in rows.reference
+                if row[1] == asked.read_as and asked.target in ("", row[2])
+            }
+    return {row[2:4] for row in rows.date if row[1] == asked.read_as and row[2:4] != date.ABSENT}
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_what_is_indexed_of_hl7s_examples_is_what_fhirpath_finds(
+    example: Path, definitions: Definitions
+) -> None:
+    resource = loads(example.read_bytes())
+    type_ = resource["resourceType"]
+    rows = index.rows(resource, 7, definitions)
+    defined = {d["code"]: d for d in definitions.of_type("SearchParameter") if type_ in d["base"]}
+    for asked in parameter.parameters(definitions)[type_].values():
+        if asked.code in parameter.COLUMNS:
+            continue
+        values = _said_by_fhirpath(resource, defined[asked.code])
+        assert _indexed(rows, asked) == _expected(values, asked), asked.code
+
+
+def test_hl7s_examples_put_most_parameters_to_the_test(definitions: Definitions) -> None:
+    seen = set()
+    for example in EXAMPLES:
+        rows = index.rows(loads(example.read_bytes()), 7, definitions)
+        seen |= {row[:2] for kind in rows[:4] for row in kind}  # type: ignore[union-attr]
+    asked = {
+        (type_, each.code)
+        for type_, of_type in parameter.parameters(definitions).items()
+        for each in of_type.values()
+        if each.paths and "healthvisit" not in str(each.paths)
+    }
+    assert len(seen & asked) > 0.75 * len(asked)
+
+
+def test_every_type_of_the_record_can_be_searched(definitions: Definitions) -> None:
+    known = parameter.parameters(definitions)
+    assert {"_id", "_lastUpdated"} <= set.intersection(*(set(of_type) for of_type in known.values()))
+    assert {"patient", "code", "category", "date", "derived-from", "encounter", "component-code"} <= set(
+        known["Observation"]
+    )
+    assert {
+        "type", "date", "patient", "status", "episode-of-care", "participant", "service-provider",
+        "outcome", "capture-mode", "place", "practitioner-type",
+    } <= set(known["Encounter"])  # fmt: skip
+    assert {"patient", "organization", "care-manager", "date", "status"} <= set(known["EpisodeOfCare"])
+    assert set(known["AuditEvent"]) - set(parameter.COLUMNS) == {"patient", "date", "type", "entity", "agent"}
+    for type_ in ("Questionnaire", "PlanDefinition", "CodeSystem", "ValueSet", "Measure"):
+        assert "url" in known[type_]
+
+
+def test_the_outcome_of_a_review_is_indexed_from_our_extension(definitions: Definitions) -> None:
+    system = "https://healthvisit.example/fhir/CodeSystem/review-outcome"
+    review = contact(
+        "c",
+        extension=[
+            {
+                "url": "https://healthvisit.example/fhir/StructureDefinition/review-outcome",
+                "valueCoding": {"system": system, "code": "declined"},
+            },
+            {"url": "https://example.org/other", "valueCoding": {"code": "not ours"}},
+        ],
+    )
+    rows = index.rows(review, 7, definitions)
+    assert ("Encounter", "outcome", "declined", system, 7) in rows.token
+    assert not [row for row in rows.token if row[2] == "not ours"]
+
+
+def test_every_row_of_a_resource_that_refers_carries_its_main_date(definitions: Definitions) -> None:
+    weight = observation(
+        "o", subject={"reference": "Patient/p"}, effectiveDateTime="2021-02-15T10:00:00+00:00"
+    )
+    rows = index.rows(weight, 7, definitions)
+    assert rows.main_date == 1_613_383_200_000_000
+    assert rows.reference == [("Observation", "subject", "Patient", "p", rows.main_date, 7)]
+
+
+def test_a_resource_without_its_main_date_stands_at_the_beginning_of_time(definitions: Definitions) -> None:
+    rows = index.rows(child("p"), 7, definitions)
+    assert rows.main_date == date.LEAST
+    assert rows.date == [("Patient", "birthdate", *date.ABSENT, 7)]
+
+
+def test_what_stands_twice_in_a_resource_stands_once_in_the_index(definitions: Definitions) -> None:
+    twin = child("p", name=[{"family": "Khan"}, {"family": "Khan", "given": ["Khan"]}])
+    rows = index.rows(twin, 7, definitions)
+    assert len(rows.string) == len(set(rows.string))
+    assert [row for row in rows.string if row[1] == "name"] == [("Patient", "name", "khan", "Khan", 7)]
+
+
+def test_a_text_of_any_length_fits_into_the_index(definitions: Definitions) -> None:
+    long = child("p", name=[{"family": "Ω" * 5000}], identifier=[{"system": "u" * 5000, "value": "9" * 5000}])
+    rows = index.rows(long, 7, definitions)
+    for row in [*rows.token, *rows.string]:
+        # A row of an index is at most a third of a page of 8 kB in PostgreSQL.
+        assert sum(len(part.encode()) for part in row if isinstance(part, str)) < 2600
+
+
+def test_a_definition_is_found_by_its_url_with_and_without_a_version(definitions: Definitions) -> None:
+    response = {
+        "resourceType": "QuestionnaireResponse",
+        "id": "r",
+        "status": "completed",
+        "questionnaire": "https://example.org/Questionnaire/a|2",
+    }
+    rows = index.rows(response, 7, definitions)
+    assert [row[2:4] for row in rows.reference] == [
+        ("", "https://example.org/Questionnaire/a"),
+        ("", "https://example.org/Questionnaire/a|2"),
+    ]
