@@ -1,0 +1,62 @@
+// @ts-check
+/** How a review's window stands on a civil date. The dates come from the server: no window table is kept here. */
+
+import { dayNumber } from "./civil.js";
+
+const DUE_SOON_DAYS = 14;
+
+/**
+ * @typedef {object} Review one review of one child, as the caseload gives it
+ * @property {string} review code, e.g. "two-year"
+ * @property {string} title
+ * @property {string | null} questionnaire id of its form, null where the tablet has none
+ * @property {string | null} from first day on which it can be done
+ * @property {string | null} until last day on which it can be done
+ * @property {string} state how it stood on the server at as_at
+ * @property {string | null} done_on
+ * @property {string | null} encounter
+ */
+
+/** @typedef {"done" | "declined" | "no-access" | "open" | "due" | "overdue" | "not-yet" | "not-applicable"} Standing */
+
+/**
+ * A caseload may be days old in the field, so what is still to be done is worked out for the day, not read.
+ * @param {Review} review
+ * @param {string} on
+ * @returns {Standing}
+ */
+export function standing(review, on) {
+  if (review.state.startsWith("done")) return "done";
+  if (review.state === "declined" || review.state === "not-applicable") return review.state;
+  if (review.from === null && review.until === null) return "not-applicable";
+  if (review.from !== null && on < review.from) return "not-yet";
+  if (review.until !== null && on > review.until) return review.state === "no-access" ? "no-access" : "overdue";
+  return review.until !== null && dayNumber(review.until) - dayNumber(on) <= DUE_SOON_DAYS ? "due" : "open";
+}
+
+/**
+ * Whether a contact for the review can be recorded on that day: late is better than never, early is not a review.
+ * A family that declined may change its mind.
+ * @param {Review} review
+ * @param {string} on
+ */
+export function canBeRecorded(review, on) {
+  return ["open", "due", "overdue", "declined", "no-access"].includes(standing(review, on));
+}
+
+/**
+ * Reviews of a caseload that stand in one of these ways; the window that closes first comes first.
+ * @template {{reviews: Review[]}} C
+ * @param {readonly C[]} children
+ * @param {readonly Standing[]} sought
+ * @param {string} on
+ * @param {string} [before] only windows that open before this day
+ * @returns {{child: C, review: Review}[]}
+ */
+export function standingSo(children, sought, on, before = "9999-12-31") {
+  const last = (/** @type {Review} */ review) => review.until ?? "9999-12-31";
+  return children
+    .flatMap((child) => child.reviews.map((review) => ({ child, review })))
+    .filter(({ review }) => sought.includes(standing(review, on)) && (review.from ?? "") < before)
+    .sort((a, b) => last(a.review).localeCompare(last(b.review)));
+}

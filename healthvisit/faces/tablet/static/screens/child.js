@@ -1,0 +1,122 @@
+// @ts-check
+/** One child: who it is, how each review stands, what can be recorded, and earlier results. */
+
+import { h, hidden } from "../dom.js";
+import { canBeRecorded, standing } from "../pathway.js";
+import { fullName } from "../patient.js";
+import { longDate, windowWords } from "../words.js";
+import { banner, standingTag, stateTag, tag } from "./parts.js";
+import { resultsByDay } from "./results.js";
+
+const FRESH_MS = 5 * 60_000;
+
+/**
+ * @typedef {import("../app.js").App} App
+ * @typedef {import("../notebook.js").Child} Child
+ * @typedef {import("../pathway.js").Review} Review
+ */
+
+/** @param {App} app @param {string} id @returns {import("../app.js").Screen | null} */
+export function child(app, id) {
+  const reference = `Patient/${id}`;
+  if (!app.notebook?.child(reference)) return null;
+  let isReading = false;
+  let hasFailed = false;
+  const draw = () => {
+    const current = app.notebook?.child(reference);
+    if (!current) return [h("p", null, "This child is no longer on your caseload.")];
+    const results = app.notebook?.results.get(reference)?.value;
+    return [
+      banner(app, current, true),
+      h("h2", { class: "nhsuk-heading-m" }, "Reviews"),
+      h(
+        "ol",
+        { class: "hv-timeline" },
+        current.reviews.map((review) => reviewItem(app, current, review)),
+      ),
+      h("h2", { class: "nhsuk-heading-m" }, "Earlier results"),
+      ...earlier(app, results, isReading, hasFailed),
+    ];
+  };
+  const kept = app.notebook.results.get(reference)?.value;
+  if (!kept || app.clock.now().getTime() - Date.parse(kept.read_at) > FRESH_MS) {
+    isReading = true;
+    void app.sync.readChild(reference).then((hasAnswer) => {
+      isReading = false;
+      hasFailed = !hasAnswer;
+      if (location.hash === `#/child/${id}`) app.changed();
+    });
+  }
+  return {
+    title: fullName(app.notebook.child(reference)?.patient ?? /** @type {any} */ ({})),
+    back: { href: "#/", text: "Today" },
+    content: draw(),
+    refreshed: draw,
+  };
+}
+
+/**
+ * @param {App} app
+ * @param {import("../notebook.js").Results | undefined} results
+ * @param {boolean} isReading
+ * @param {boolean} hasFailed
+ */
+function earlier(app, results, isReading, hasFailed) {
+  if (!results) {
+    if (isReading) return [h("p", { role: "status" }, "Looking for earlier results")];
+    return [h("p", null, "Earlier results are not on this tablet yet. They come when there is a signal.")];
+  }
+  const asOf = hasFailed ? [h("p", { class: "hv-small" }, `As they were at ${app.clockWords(results.read_at)}.`)] : [];
+  if (results.observations.length === 0) return [...asOf, h("p", null, "No results are recorded yet.")];
+  return [...asOf, ...resultsByDay(results.observations)];
+}
+
+/** @param {App} app @param {Child} owner @param {Review} review */
+function reviewItem(app, owner, review) {
+  const reference = `Patient/${owner.patient.id}`;
+  const item = app.notebook?.outbox.findLast(
+    (each) => each.about.child === reference && each.about.review === review.review,
+  );
+  const isPending = item !== undefined && item.state !== "received" && item.state !== "set-aside";
+  const stands = standing(review, app.today);
+  return h(
+    "li",
+    { class: `hv-timeline__item hv-timeline__item--${stands}` },
+    h("div", { class: "hv-timeline__head" }, h("h3", { class: "nhsuk-heading-s hv-timeline__title" }, review.title), standingTag(review, app.today)),
+    h("p", { class: "hv-timeline__when" }, whenWords(review, stands)),
+    item
+      ? h("p", null, h("a", { class: "hv-state-link hv-target", href: `#/sent/${item.operation}` }, stateTag(app, item)))
+      : null,
+    canBeRecorded(review, app.today) && !isPending ? actions(app, owner, review) : null,
+  );
+}
+
+/** @param {Review} review @param {import("../pathway.js").Standing} stands */
+function whenWords(review, stands) {
+  if (stands === "done" && review.done_on) {
+    const late = { "done-late": ", after its window", "done-early": ", before its window" }[review.state] ?? "";
+    return `Done on ${longDate(review.done_on)}${late}`;
+  }
+  return windowWords(review.from, review.until);
+}
+
+/** @param {App} app @param {Child} owner @param {Review} review */
+function actions(app, owner, review) {
+  const base = `#/child/${owner.patient.id}/${review.review}`;
+  const draft = app.notebook?.draftOf(`Patient/${owner.patient.id}`, review.review);
+  const of = hidden(`: ${review.title}`);
+  const record = draft
+    ? h("a", { class: "nhsuk-button hv-button", href: `${base}/${draft.at.page}` }, "Continue the draft", of)
+    : h("a", { class: "nhsuk-button hv-button", href: `${base}/contact` }, "Record review", of);
+  const quick = (/** @type {string} */ outcome, /** @type {string} */ text) =>
+    h("a", { class: "nhsuk-button nhsuk-button--secondary hv-button", href: `${base}/quick/${outcome}` }, text, hidden(`: ${review.title}`));
+  return h(
+    "div",
+    { class: "hv-review-actions" },
+    draft ? h("p", null, tag("Draft on this tablet", "yellow")) : null,
+    review.questionnaire || draft
+      ? record
+      : h("p", { class: "hv-small" }, "This review has no form on the tablet yet. A contact that did not happen can be recorded."),
+    draft ? null : h("div", { class: "hv-pair" }, quick("declined", "Declined"), quick("no-access", "No access")),
+  );
+}

@@ -1,0 +1,582 @@
+// @ts-check
+/** Recording one review: about the contact, one section at a time, check answers, send. Kept after every answer. */
+
+import { DOMAINS, adjustedAge, domainScore, formsFor, itemWording } from "../asq3.js";
+import { civilDate, clockTime } from "../civil.js";
+import { h, hidden } from "../dom.js";
+import { begun, contactFaults, draftFaults, hasAnswers, pages, startedAt, statement } from "../draft.js";
+import { write } from "../exact_json.js";
+import { answerWords, decimalText, fault, isUnlikely, sections } from "../form_engine.js";
+import { button, dateInput, errorSummary, input, question, radios, summaryList } from "../forms.js";
+import { queued } from "../outbox.js";
+import { canBeRecorded } from "../pathway.js";
+import { fullName } from "../patient.js";
+import { transaction } from "../review.js";
+import { CAPTURE_MODES, OUTCOMES, counted, pointsWords, weekdayDate } from "../words.js";
+import { banner, heading, packNotice } from "./parts.js";
+import { zoneTag } from "./results.js";
+
+/**
+ * @typedef {import("../app.js").App} App
+ * @typedef {import("../app.js").Screen} Screen
+ * @typedef {import("../notebook.js").Draft} Draft
+ * @typedef {import("../form_engine.js").Section} Section
+ * @typedef {import("../draft.js").Fault} Fault
+ * @typedef {import("../dom.js").Content} Content
+ *
+ * @typedef {object} Open what every screen of a recording needs
+ * @property {App} app
+ * @property {import("../notebook.js").Caseload} caseload
+ * @property {import("../notebook.js").Child} child
+ * @property {import("../pathway.js").Review} review
+ * @property {import("../form_engine.js").Questionnaire | null} questionnaire
+ * @property {string} base address of the recording
+ * @property {() => Draft} draft as it stands now
+ * @property {(change: Partial<Draft>, field: string, now?: boolean) => void} change
+ */
+
+/** @type {Record<string, (recording: Open, faults: Fault[]) => {title: string, content: Content[]}>} */
+const OWN_PAGES = { contact: contactPage, place: placePage, share: sharePage, check: checkPage };
+
+/** @param {App} app @param {string} id @param {string} code @returns {Open | null} */
+function open(app, id, code) {
+  const caseload = app.notebook?.caseload;
+  const child = app.notebook?.child(`Patient/${id}`);
+  const review = child?.reviews.find((each) => each.review === code);
+  if (!caseload || !child || !review) return null;
+  const questionnaire = caseload.questionnaires.find((each) => each.id === review.questionnaire) ?? null;
+  const key = `${id} ${code}`;
+  const draft = () =>
+    app.current.get(key) ??
+    app.notebook?.draftOf(`Patient/${id}`, code) ??
+    begun({ id: crypto.randomUUID(), child: `Patient/${id}`, review: code, at: app.clock.now().toISOString() });
+  if (!app.current.has(key)) app.current.set(key, draft());
+  return {
+    app,
+    caseload,
+    child,
+    review,
+    questionnaire,
+    base: `#/child/${id}/${code}`,
+    draft,
+    change: (change, field, now = true) => {
+      const changed = {
+        ...draft(),
+        ...change,
+        at: { page: location.hash.split("/").at(-1)?.split("?")[0] ?? "contact", field },
+        changed_at: app.clock.now().toISOString(),
+      };
+      app.current.set(key, changed);
+      const notebook = app.notebook;
+      if (notebook) void app.keep(() => notebook.keepDraft(changed), now);
+    },
+  };
+}
+
+/**
+ * @param {App} app
+ * @param {string} id of the Patient
+ * @param {string} code of the review
+ * @param {string} name of the page
+ * @param {string} [changing] field that is being changed from the check page, to which the person goes back
+ * @returns {Screen | null}
+ */
+export function page(app, id, code, name, changing = "") {
+  const recording = open(app, id, code);
+  if (recording === null) return null;
+  const draft = recording.draft();
+  const sent = draft.operation === null ? null : app.notebook?.items.get(draft.operation);
+  if (sent && sent.state !== "set-aside") {
+    location.replace(`#/sent/${sent.operation}`);
+    return null;
+  }
+  if (!canBeRecorded(recording.review, app.today)) return null;
+  return draw(recording, name, changing, []);
+}
+
+/**
+ * @param {Open} recording
+ * @param {string} name
+ * @param {string} changing
+ * @param {Fault[]} faults
+ * @returns {Screen | null}
+ */
+function draw(recording, name, changing, faults) {
+  const { app, child, review, base } = recording;
+  const draft = recording.draft();
+  const all = pages(draft, recording.questionnaire);
+  const index = all.indexOf(name);
+  if (index < 0) return null;
+  const caption = `${review.title}: step ${index + 1} of ${all.length}`;
+  const section = recording.questionnaire && sections(recording.questionnaire).find((each) => each.id === name);
+  const { title, content } = section
+    ? sectionPage(recording, section, faults)
+    : OWN_PAGES[name](recording, faults);
+
+  const goOn = () => {
+    const now = recording.draft();
+    const bounds = { now: app.clock.now(), born: child.patient.birthDate };
+    const found = section ? sectionFaults(section, now) : contactFaults(now, name, bounds);
+    if (found.length) return show(app, draw(recording, name, changing, found));
+    const doubtful = section?.items.find(
+      (item) => isUnlikely(item, now.answers[item.linkId]) && now.confirmed[item.linkId] !== now.answers[item.linkId],
+    );
+    if (doubtful) return show(app, interruption(recording, name, changing, doubtful, goOn));
+    const rest = pages(now, recording.questionnaire);
+    void app.save();
+    location.hash = changing ? `${base}/check` : `${base}/${rest[rest.indexOf(name) + 1]}`;
+  };
+
+  const back = changing
+    ? { href: `${base}/check`, text: "Check answers" }
+    : index === 0
+      ? { href: `#/child/${child.patient.id}`, text: fullName(child.patient) }
+      : { href: `${base}/${all[index - 1]}`, text: "Back" };
+  const at = draft.at.page === name && app.isReturning ? focusable(draft) : null;
+  return {
+    title: `${faults.length ? "Error: " : ""}${title}`,
+    back,
+    focus: faults.length ? null : changing || at,
+    content: [
+      faults.length ? errorSummary(name === "check" ? faults.map((each) => ({ ...each, href: changeHref(base, each.page, each.field) })) : faults) : null,
+      banner(app, child),
+      heading(title, caption),
+      ...content,
+      name === "check"
+        ? h("div", { class: "hv-actions" }, button("Confirm and send", () => send(recording)))
+        : h("div", { class: "hv-actions" }, button("Continue", goOn)),
+      h("p", { class: "hv-kept" }, "Every answer is kept on this tablet as you give it."),
+    ],
+  };
+}
+
+/** The field the person was in; of a choice, the one that was chosen. @param {Draft} draft */
+function focusable({ at: { field }, answers, contact }) {
+  if (field === null) return null;
+  const value = answers[field] ?? /** @type {Record<string, string | undefined>} */ (contact)[field];
+  return value === undefined ? field : `${field}=${value}`;
+}
+
+/** @param {App} app @param {Screen | null} screen */
+function show(app, screen) {
+  if (screen) app.put(screen);
+}
+
+/** @param {string} base @param {string} page @param {string} field */
+function changeHref(base, page, field) {
+  return `${base}/${page}?change=${encodeURIComponent(field)}`;
+}
+
+/** @param {Fault[]} faults @param {string} field */
+function faultOf(faults, field) {
+  return faults.find((each) => each.field === field)?.text;
+}
+
+/** @param {Record<string, string>} words */
+function optionsOf(words) {
+  return Object.entries(words).map(([value, text]) => ({ value, text }));
+}
+
+/** @param {Open} recording @param {Fault[]} faults */
+function contactPage(recording, faults) {
+  const { app, draft, change } = recording;
+  const { contact } = draft();
+  const set = (/** @type {Partial<Draft["contact"]>} */ part, /** @type {string} */ field, now = true) =>
+    change({ contact: { ...draft().contact, ...part } }, field, now);
+  const now = contact.when === "now" && contact.now_at ? new Date(contact.now_at) : app.clock.now();
+  const other = h(
+    "div",
+    null,
+    dateInput({
+      id: "on",
+      legend: "Date",
+      hint: "For example, 15 2 2021",
+      value: contact.on,
+      typed: (on) => set({ on }, "on", false),
+      fault: faultOf(faults, "on"),
+    }),
+    input({
+      id: "time",
+      label: "Time it began",
+      hint: "For example, 10:42 or 14:05",
+      value: contact.time,
+      typed: (time) => set({ time: timeText(time) }, "time", false),
+      fault: faultOf(faults, "time"),
+      width: "nhsuk-input--width-5",
+    }),
+  );
+  return {
+    title: "About this contact",
+    content: [
+      radios({
+        id: "outcome",
+        legend: "What happened?",
+        options: optionsOf(OUTCOMES),
+        value: contact.outcome,
+        chosen: (outcome) => set({ outcome }, "outcome"),
+        fault: faultOf(faults, "outcome"),
+      }),
+      radios({
+        id: "when",
+        legend: "When was it?",
+        options: [
+          { value: "now", text: `Now: ${weekdayDate(civilDate(now))} at ${clockTime(now)}` },
+          { value: "other", text: "Another date or time" },
+        ],
+        value: contact.when,
+        chosen: (when) => set(when === "now" ? { when, now_at: now.toISOString() } : { when: "other" }, "when"),
+        fault: faultOf(faults, "when"),
+        revealed: { other },
+      }),
+      radios({
+        id: "capture_mode",
+        legend: "How was it recorded?",
+        options: optionsOf(CAPTURE_MODES),
+        value: contact.capture_mode,
+        chosen: (mode) => set({ capture_mode: mode }, "capture_mode"),
+        fault: faultOf(faults, "capture_mode"),
+      }),
+    ],
+  };
+}
+
+/** "9.05" and "905" are what people type for 09:05. @param {string} typed */
+function timeText(typed) {
+  const match = /^(\d{1,2})[:.]?(\d{2})$/.exec(typed.trim());
+  return match ? `${match[1].padStart(2, "0")}:${match[2]}` : typed.trim();
+}
+
+/** @param {Open} recording @param {Fault[]} faults */
+function placePage({ caseload, draft, change }, faults) {
+  const { contact } = draft();
+  return {
+    title: "Where, and who did it",
+    content: [
+      radios({
+        id: "place",
+        legend: "Where was it?",
+        options: optionsOf(caseload.places),
+        value: contact.place,
+        chosen: (place) => change({ contact: { ...draft().contact, place } }, "place"),
+        fault: faultOf(faults, "place"),
+      }),
+      radios({
+        id: "practitioner_type",
+        legend: "Who did it?",
+        options: optionsOf(caseload.practitioner_types),
+        value: contact.practitioner_type,
+        chosen: (type) => change({ contact: { ...draft().contact, practitioner_type: type } }, "practitioner_type"),
+        fault: faultOf(faults, "practitioner_type"),
+      }),
+    ],
+  };
+}
+
+/** @param {Open} recording @param {Fault[]} faults */
+function sharePage({ draft, change }, faults) {
+  const { contact } = draft();
+  return {
+    title: "Share with the parents",
+    content: [
+      radios({
+        id: "share",
+        legend: "Share the result with the parents now?",
+        hint: "They see it in their own pages, in plain words. Talk it through with them first.",
+        options: [
+          { value: "yes", text: "Yes, share it now" },
+          { value: "later", text: "Not now", hint: "They see that the review was done, and no result." },
+        ],
+        value: contact.share,
+        chosen: (share) => change({ contact: { ...draft().contact, share: /** @type {"yes" | "later"} */ (share) } }, "share"),
+        fault: faultOf(faults, "share"),
+      }),
+    ],
+  };
+}
+
+/** @param {string} id of a section @returns {string | null} the ASQ-3 domain */
+function domainOf(id) {
+  const domain = id.replace(/^asq3-/, "");
+  return DOMAINS.includes(domain) ? domain : null;
+}
+
+/** @param {Open} recording @param {Section} section */
+function sectionTitle({ caseload }, section) {
+  return section.id === "asq3" && caseload.pack ? caseload.pack.title : section.title;
+}
+
+/** @param {Section} section @param {Draft} draft @returns {Fault[]} */
+function sectionFaults(section, draft) {
+  return section.items.flatMap((item) => {
+    const text = fault(item, draft.answers[item.linkId]);
+    return text === null ? [] : [{ page: section.id, field: item.linkId, text }];
+  });
+}
+
+/** @param {Open} recording @param {Section} section @param {Fault[]} faults */
+function sectionPage(recording, section, faults) {
+  const { app, caseload, draft, change, base } = recording;
+  const domain = domainOf(section.id);
+  const usesPack = section.id.startsWith("asq3");
+  const { answers } = draft();
+  const form = answers["asq3-form"];
+  const live = h("div", { class: "hv-score", role: "status" });
+  const score = () => domain && live.replaceChildren(...scoreLine(recording, domain));
+  score();
+  const title = sectionTitle(recording, section);
+  return {
+    title,
+    content: [
+      usesPack ? packNotice(app) : null,
+      ...(usesPack && caseload.pack ? [] : section.notices.map((text) => h("p", { class: "nhsuk-inset-text" }, hidden("Information: "), text))),
+      domain && !form
+        ? h("p", { class: "nhsuk-inset-text" }, hidden("Information: "), "Which questionnaire was used is not stated yet. ", h("a", { href: `${base}/asq3` }, "Choose the questionnaire"))
+        : null,
+      ...section.items.map((item) =>
+        question(item, {
+          answer: answers[item.linkId],
+          given: (answer) => {
+            const { [item.linkId]: _before, ...others } = draft().answers;
+            change(
+              { answers: answer.trim() === "" ? others : { ...others, [item.linkId]: answer } },
+              item.linkId,
+              item.kind === "choice",
+            );
+            score();
+          },
+          fault: faultOf(faults, item.linkId),
+          wording: wording(recording, item),
+          advice: item.linkId === "asq3-form" ? formAdvice(recording) : null,
+        }),
+      ),
+      domain ? live : null,
+    ],
+  };
+}
+
+/** @param {Open} recording @param {import("../form_engine.js").Item} item */
+function wording({ caseload, draft }, item) {
+  const words = itemWording(item.linkId, draft().answers["asq3-form"], caseload.pack);
+  const number = /-([1-6])$/.exec(item.linkId)?.[1];
+  return words && number ? `${number}. ${words}` : null;
+}
+
+/** Which form fits the child's age on the day. @param {Open} recording */
+function formAdvice({ app, caseload, child, draft }) {
+  const started = startedAt(draft().contact);
+  const on = started ? civilDate(started) : app.today;
+  if (on < child.patient.birthDate) return null;
+  const { gestation, patient } = child;
+  const days = gestation ? gestation.weeks * 7 + gestation.days : null;
+  const age = adjustedAge(patient.birthDate, on, days);
+  const chronological = adjustedAge(patient.birthDate, on, null);
+  if (age === null || chronological === null) return null;
+  const isAdjusted = age.months !== chronological.months || age.days !== chronological.days;
+  const fitting = formsFor(age, caseload.pack);
+  const words = `${counted(age.months, "month")} ${counted(age.days, "day")}`;
+  return [
+    `${isAdjusted ? "Age adjusted for being born early" : "Age"} on the day: ${words}.`,
+    fitting.length ? `The ${fitting.join(" or the ")} month questionnaire fits.` : caseload.pack ? "No questionnaire of this pack fits that age." : "",
+  ]
+    .filter(Boolean)
+    .join(" ");
+}
+
+/** @param {Open} recording @param {string} domain */
+function scoreLine({ caseload, draft }, domain) {
+  const { points, zone, prorated, answered } = domainScore(domain, draft().answers, caseload.pack);
+  if (points === null) {
+    return [h("p", null, `${answered} of 6 answered. The score shows when at least 4 are.`)];
+  }
+  return [
+    h("p", { class: "hv-score__points" }, h("strong", null, pointsWords(points)), " ", zoneTag(zone)),
+    h("p", null, `${prorated ? `${answered} of 6 answered; those left out count as the mean of the rest. ` : ""}Provisional: the server’s score stands.`),
+  ];
+}
+
+/**
+ * A number that is possible but unlikely: look again before it stands.
+ * @param {Open} recording
+ * @param {string} name
+ * @param {string} changing
+ * @param {import("../form_engine.js").Item} item
+ * @param {() => void} goOn
+ * @returns {Screen}
+ */
+function interruption(recording, name, changing, item, goOn) {
+  const { app, child, review, draft, change } = recording;
+  const answer = draft().answers[item.linkId];
+  const value = `${decimalText(answer)} ${item.unit ?? ""}`.trim();
+  const what = item.text.toLowerCase();
+  const usual = [
+    item.unlikelyBelow === null ? "" : `below ${item.unlikelyBelow} ${item.unit ?? ""}`.trim(),
+    item.unlikelyAbove === null ? "" : `above ${item.unlikelyAbove} ${item.unit ?? ""}`.trim(),
+  ].filter(Boolean);
+  const keep = () => {
+    change({ confirmed: { ...draft().confirmed, [item.linkId]: answer } }, item.linkId);
+    goOn();
+  };
+  const again = () => {
+    const screen = draw(recording, name, changing, []);
+    if (screen) app.put({ ...screen, focus: item.linkId });
+  };
+  return {
+    title: `Is ${value} right?`,
+    content: [
+      banner(app, child),
+      h(
+        "div",
+        { class: "nhsuk-panel nhsuk-panel--interruption" },
+        h("h1", { class: "nhsuk-panel__heading nhsuk-panel__heading--l" }, `Is a ${what} of ${value} right?`),
+        h(
+          "div",
+          { class: "nhsuk-panel__body" },
+          h("p", null, `At the ${review.title.toLowerCase()}, a ${what} ${usual.join(" or ")} is unlikely. Check the unit and the decimal point.`),
+          h("div", { class: "hv-actions" }, button(`Change the ${what}`, again, "reverse"), button(`Keep ${value}`, keep, "reverse")),
+        ),
+      ),
+    ],
+  };
+}
+
+const SHARE = { yes: "Yes, now", later: "Not now" };
+
+/** @param {Open} recording */
+function checkPage(recording) {
+  const { app, caseload, questionnaire, draft, base } = recording;
+  const now = draft();
+  const { contact, answers } = now;
+  const started = startedAt(contact);
+  const row = (/** @type {string} */ page, /** @type {string} */ field, /** @type {string} */ key, /** @type {string | null | undefined} */ value) => ({
+    key,
+    value: value ?? null,
+    href: changeHref(base, page, field),
+  });
+  const about = [
+    row("contact", "outcome", "What happened", OUTCOMES[contact.outcome ?? ""]),
+    row("contact", "when", "When", started && `${weekdayDate(civilDate(started))} at ${clockTime(started)}`),
+    row("contact", "capture_mode", "How it was recorded", CAPTURE_MODES[contact.capture_mode ?? ""]),
+  ];
+  const all = pages(now, questionnaire);
+  if (all.includes("place")) {
+    about.push(
+      row("place", "place", "Where", caseload.places[contact.place ?? ""]),
+      row("place", "practitioner_type", "Who did it", caseload.practitioner_types[contact.practitioner_type ?? ""]),
+    );
+  }
+  const form = questionnaire && hasAnswers(contact) && all.includes("share") ? sections(questionnaire) : [];
+  const scored = form.some(({ id }) => domainOf(id));
+  return {
+    title: "Check your answers",
+    content: [
+      scored ? packNotice(app) : null,
+      h("h2", { class: "nhsuk-heading-m" }, "About this contact"),
+      summaryList(about),
+      ...form.flatMap((section) => {
+        const domain = domainOf(section.id);
+        const rows = domain
+          ? [row(section.id, section.items[0].linkId, section.title, domainWords(recording, section, domain))]
+          : section.items.map((item) => row(section.id, item.linkId, item.text, answerWords(item, answers[item.linkId])));
+        return domain
+          ? [summaryList(rows)]
+          : [h("h2", { class: "nhsuk-heading-m" }, sectionTitle(recording, section)), summaryList(rows)];
+      }),
+      form.length ? h("h2", { class: "nhsuk-heading-m" }, "Parents") : null,
+      form.length
+        ? summaryList([row("share", "share", "Share the result now", contact.share && SHARE[contact.share])])
+        : null,
+    ],
+  };
+}
+
+/** @param {Open} recording @param {Section} section @param {string} domain */
+function domainWords({ caseload, draft }, section, domain) {
+  const { answers } = draft();
+  const { points, zone, answered } = domainScore(domain, answers, caseload.pack);
+  if (answered === 0) return null;
+  const given = section.items.map((item) => answerWords(item, answers[item.linkId]) ?? "left out").join(", ");
+  const words = { "on-schedule": "on schedule", monitor: "monitor", below: "below the cut-off", "not-classified": "not classified" }[zone];
+  return `${given}. ${points === null ? "Too few answers for a score" : `${pointsWords(points)}, ${words} (provisional)`}`;
+}
+
+/** @param {Open} recording */
+async function send(recording) {
+  const { app, caseload, child, review, questionnaire, draft } = recording;
+  await app.save();
+  const now = app.clock.now();
+  const faults = draftFaults(draft(), questionnaire, { now, born: child.patient.birthDate });
+  if (faults.length) return show(app, draw(recording, "check", "", faults));
+  const notebook = app.notebook;
+  if (!notebook) return;
+  const operation = crypto.randomUUID();
+  const stated = statement(draft(), {
+    questionnaire,
+    caseload,
+    child,
+    review,
+    operation,
+    uuids: { encounter: crypto.randomUUID(), response: crypto.randomUUID() },
+    now,
+  });
+  const item = queued(notebook.outbox, {
+    operation,
+    body: write(transaction(stated)),
+    about: { child: draft().child, review: review.review, title: review.title, outcome: stated.contact.outcome, draft: draft().id },
+    at: now.toISOString(),
+  });
+  await app.keep(() => notebook.queue(draft(), item), true);
+  if (!notebook.items.has(operation)) return;
+  app.current.delete(`${child.patient.id} ${review.review}`);
+  location.hash = `#/sent/${operation}`;
+  void app.synchronise();
+}
+
+/**
+ * Declined, or no access: the second tap sends it.
+ * @param {App} app
+ * @param {string} id
+ * @param {string} code
+ * @param {string} outcome
+ * @returns {Screen | null}
+ */
+export function quick(app, id, code, outcome) {
+  const recording = open(app, id, code);
+  if (recording === null || !canBeRecorded(recording.review, app.today)) return null;
+  const { child, review, change, base } = recording;
+  const at = app.clock.now();
+  const contact = /** @type {Draft["contact"]} */ ({ outcome, when: "now", now_at: at.toISOString(), capture_mode: "point-of-care" });
+  const title = outcome === "declined" ? "The family declined" : "No access";
+  return {
+    title,
+    back: { href: `#/child/${id}`, text: fullName(child.patient) },
+    content: [
+      banner(app, child),
+      heading(title, review.title),
+      summaryList([
+        { key: "What happened", value: OUTCOMES[outcome] },
+        { key: "When", value: `${weekdayDate(civilDate(at))} at ${clockTime(at)}` },
+      ]),
+      h(
+        "div",
+        { class: "hv-actions" },
+        button("Confirm and send", () => {
+          change({ contact }, "outcome", false);
+          void send(recording);
+        }),
+      ),
+      h(
+        "p",
+        null,
+        h(
+          "a",
+          {
+            class: "hv-target",
+            href: `${base}/contact`,
+            click: () => change({ contact: { ...contact, when: undefined, now_at: undefined } }, "when"),
+          },
+          "It was at another time",
+        ),
+      ),
+    ],
+  };
+}

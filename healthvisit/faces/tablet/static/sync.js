@@ -1,0 +1,270 @@
+// @ts-check
+/**
+ * Sends what waits, and fetches the caseload: at start, when the signal returns, when the page is looked at again, on a
+ * timer while something waits, and by the button. Says only what is so.
+ */
+
+import { NoAnswer } from "./auth.js";
+import { answered, ready, sending } from "./outbox.js";
+
+const FRESH_MS = 10 * 60_000;
+const LIMIT_MS = 60_000;
+
+/**
+ * @typedef {import("./notebook.js").Notebook} Notebook
+ * @typedef {"unknown" | "answering" | "no-answer" | "sign-in" | "other-person"} Line how the server stands to us
+ */
+
+/** The server does not admit us. */
+class Unadmitted extends Error {}
+
+/**
+ * What an answer to a transaction means.
+ * A page of another service that answers 200 in the server's place (a café's Wi-Fi does) is no receipt.
+ * @param {number} status
+ * @param {any} body parsed JSON, null where it was none
+ * @param {string | null} retryAfter header, seconds
+ * @param {string} at instant, for a server that states no time
+ * @returns {import("./outbox.js").Answer}
+ */
+export function meaning(status, body, retryAfter, at) {
+  if (status === 401) return { kind: "sign-in" };
+  if (status >= 200 && status < 300) {
+    const first = body?.resourceType === "Bundle" && body.type === "transaction-response" ? body.entry?.[0] : null;
+    const reference = /(?:^|\/)(Encounter\/[A-Za-z0-9.-]{1,64})(?:\/_history\/|$)/.exec(first?.response?.location ?? "");
+    if (reference === null) return { kind: "no-answer" };
+    return { kind: "received", reference: reference[1], at: first.response.lastModified ?? at };
+  }
+  const later = status >= 500 || [408, 425, 429].includes(status) || (status >= 300 && status < 400);
+  if (later) {
+    const wait = Number(retryAfter);
+    return retryAfter !== null && wait >= 0 ? { kind: "no-answer", wait_s: wait } : { kind: "no-answer" };
+  }
+  return { kind: "refused", reason: reasonWords(status, body) };
+}
+
+/** @param {number} status @param {any} body OperationOutcome or anything */
+export function reasonWords(status, body) {
+  const issues = body?.resourceType === "OperationOutcome" ? (body.issue ?? []) : [];
+  const said = issues
+    .map((/** @type {any} */ issue) =>
+      [issue.diagnostics ?? issue.details?.text, issue.expression?.[0] && `(${issue.expression[0]})`]
+        .filter(Boolean)
+        .join(" "),
+    )
+    .filter(Boolean);
+  return said.length ? said.join("; ") : `The server answered ${status} and gave no reason.`;
+}
+
+export class Sync {
+  /**
+   * @param {object} parts
+   * @param {string} parts.origin
+   * @param {import("./auth.js").SignIn} parts.signIn
+   * @param {import("./clock.js").Clock} parts.clock
+   * @param {() => Notebook | null} parts.notebook null while locked
+   * @param {() => void} parts.changed called whenever something to show has changed
+   * @param {typeof fetch} [parts.send]
+   */
+  constructor({ origin, signIn, clock, notebook, changed, send = (...call) => fetch(...call) }) {
+    this.origin = origin;
+    this.signIn = signIn;
+    this.clock = clock;
+    this.notebook = notebook;
+    this.changed = changed;
+    this.send = send;
+    /** @type {Line} */
+    this.line = "unknown";
+    this.otherName = "";
+    this.isRunning = false;
+    this.again = false;
+    this.caseloadAtMs = 0;
+  }
+
+  /**
+   * One round. A second call while one runs makes one more round after it.
+   * @param {{pressed?: boolean, hurried?: boolean}} [how] pressed: the person asked, so the caseload is fetched too;
+   *   hurried: the signal has just returned, so nothing is put off
+   */
+  async run({ pressed = false, hurried = pressed } = {}) {
+    if (this.isRunning) {
+      this.again = true;
+      return;
+    }
+    this.isRunning = true;
+    this.changed();
+    try {
+      // Two tabs of one tablet take turns; a receipt makes a doubled sending harmless all the same.
+      await navigator.locks.request("healthvisit-sync", () => this.#round(pressed, hurried));
+      this.line = this.line === "other-person" || this.line === "sign-in" ? this.line : "answering";
+    } catch (error) {
+      if (error instanceof NoAnswer) this.line = "no-answer";
+      else if (error instanceof Unadmitted) this.line = "sign-in";
+      else throw error;
+    } finally {
+      this.isRunning = false;
+      this.changed();
+    }
+    if (this.again) {
+      this.again = false;
+      await this.run();
+    }
+  }
+
+  /** @param {boolean} pressed @param {boolean} hurried */
+  async #round(pressed, hurried) {
+    const notebook = this.notebook();
+    if (notebook === null) return;
+    this.line = "unknown";
+    const stale = Date.now() - this.caseloadAtMs > FRESH_MS;
+    if (pressed || stale || notebook.caseload === null) {
+      if (!(await this.#fetchCaseload(notebook))) return;
+    }
+    let received = 0;
+    for (const item of ready(notebook.outbox, hurried ? Infinity : Date.now())) {
+      if (this.notebook() !== notebook) return;
+      if (await this.#sendOne(notebook, item)) received += 1;
+    }
+    for (const item of notebook.outbox) {
+      if (item.state === "received" && item.results === null) await this.#readResults(notebook, item);
+    }
+    if (received) await this.#fetchCaseload(notebook);
+  }
+
+  /**
+   * What one person recorded is never sent as another's, so the server's word on who is signed in comes first.
+   * @param {Notebook} notebook
+   * @returns {Promise<boolean>}
+   */
+  async #fetchCaseload(notebook) {
+    const caseload = await this.caseload();
+    if (caseload.practitioner.reference !== notebook.person.account) {
+      this.line = "other-person";
+      this.otherName = caseload.practitioner.name;
+      this.signIn.forget();
+      return false;
+    }
+    if (this.notebook() !== notebook) return false;
+    await notebook.keepCaseload(caseload, this.clock.offsetMs);
+    this.caseloadAtMs = Date.now();
+    this.changed();
+    return true;
+  }
+
+  /** @returns {Promise<import("./notebook.js").Caseload>} */
+  async caseload() {
+    const answer = await this.#asked("/tablet/caseload", { headers: { Accept: "application/json" } });
+    if (!answer.ok) throw answer.status === 403 ? new Unadmitted() : new NoAnswer();
+    const caseload = await json(answer);
+    if (typeof caseload?.practitioner?.reference !== "string") throw new NoAnswer();
+    this.clock.correct(caseload.server_now);
+    return caseload;
+  }
+
+  /** @param {Notebook} notebook @param {import("./outbox.js").Item} waiting */
+  async #sendOne(notebook, waiting) {
+    const item = sending(waiting);
+    await notebook.keepItem(item);
+    this.changed();
+    /** @type {import("./outbox.js").Answer} */
+    let answer = { kind: "no-answer" };
+    try {
+      const reply = await this.#asked("/fhir", {
+        method: "POST",
+        headers: {
+          "Content-Type": "application/fhir+json",
+          Accept: "application/fhir+json",
+          "Idempotency-Key": item.operation,
+        },
+        body: item.body,
+      });
+      const at = this.clock.now().toISOString();
+      answer = meaning(reply.status, await json(reply), reply.headers.get("Retry-After"), at);
+    } catch (error) {
+      if (error instanceof Unadmitted) answer = { kind: "sign-in" };
+      if (this.notebook() === notebook) await notebook.keepItem(answered(item, answer, Date.now()));
+      throw error;
+    }
+    if (this.notebook() === notebook) await notebook.keepItem(answered(item, answer, Date.now()));
+    this.changed();
+    return answer.kind === "received";
+  }
+
+  /** @param {Notebook} notebook @param {import("./outbox.js").Item} item */
+  async #readResults(notebook, item) {
+    const observations = await this.observations(`encounter=${item.reference}`);
+    if (observations === null || this.notebook() !== notebook) return;
+    await notebook.keepItem({ ...item, results: observations });
+    this.changed();
+  }
+
+  /**
+   * Observations of a search, or null where the server refuses. Throws NoAnswer.
+   * @param {string} query
+   * @returns {Promise<any[] | null>}
+   */
+  async observations(query) {
+    const answer = await this.#asked(`/fhir/Observation?${query}&_count=100`, {
+      headers: { Accept: "application/fhir+json" },
+    });
+    if (answer.status >= 500) throw new NoAnswer();
+    const bundle = await json(answer);
+    if (!answer.ok || bundle?.resourceType !== "Bundle") return null;
+    return (bundle.entry ?? []).map((/** @type {any} */ entry) => entry.resource);
+  }
+
+  /**
+   * Earlier results of one child, read and kept. Returns whether there was an answer.
+   * @param {string} child "Patient/…"
+   */
+  async readChild(child) {
+    const notebook = this.notebook();
+    if (notebook === null) return false;
+    try {
+      const observations = await this.observations(`patient=${child}&_sort=-date`);
+      if (observations === null || this.notebook() !== notebook) return false;
+      await notebook.keepResults({ child, read_at: this.clock.now().toISOString(), observations });
+      return true;
+    } catch (error) {
+      if (error instanceof NoAnswer || error instanceof Unadmitted) return false;
+      throw error;
+    }
+  }
+
+  /**
+   * A request with a token; once more with a new one where the first was not admitted.
+   * @param {string} path
+   * @param {RequestInit} options
+   */
+  async #asked(path, options) {
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      const token = await this.signIn.token();
+      if (token === null) throw new Unadmitted();
+      let answer;
+      try {
+        answer = await this.send(`${this.origin}${path}`, {
+          ...options,
+          headers: { ...options.headers, Authorization: `Bearer ${token}` },
+          credentials: "omit",
+          cache: "no-store",
+          signal: AbortSignal.timeout(LIMIT_MS),
+        });
+      } catch {
+        throw new NoAnswer();
+      }
+      if (answer.status !== 401) return answer;
+      this.signIn.refused();
+    }
+    this.signIn.forget();
+    throw new Unadmitted();
+  }
+}
+
+/** @param {Response} answer @returns {Promise<any>} null where it is no JSON */
+async function json(answer) {
+  try {
+    return JSON.parse(await answer.text());
+  } catch {
+    return null;
+  }
+}

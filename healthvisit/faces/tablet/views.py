@@ -1,0 +1,93 @@
+"""Shell, service worker, manifest and caseload. The shell and the files hold nobody's data; the caseload asks the door.
+
+What the worker keeps is named after the content of every file, so a new build is taken whole or not at all.
+"""
+
+import hashlib
+import json
+from functools import cache
+from pathlib import Path
+
+from flask import Blueprint, Response, render_template, send_from_directory
+
+from healthvisit import reviews
+from healthvisit.exact_json import dumps
+from healthvisit.faces import door, layout
+from healthvisit.record.errors import Forbidden
+
+blueprint = Blueprint("tablet", __name__, url_prefix="/tablet", static_folder="static", template_folder="templates")
+
+HERE = Path(__file__).parent
+STATIC = HERE / "static"
+ASSETS = Path(layout.__file__).parent / "static"
+
+# A licence text or a type declaration is served to who asks, and is no part of the page.
+_KEPT = {".js", ".css", ".png", ".svg"}
+_LAYOUT = ("nhsuk.css", "images/favicon.svg")
+
+
+@blueprint.get("/")
+@door.open_to_all
+def shell() -> str:
+    return render_template("tablet/shell.html")
+
+
+@blueprint.get("/signed-in")
+@door.open_to_all
+def signed_in() -> str:
+    """Where the sign-in page sends the code. The page takes it from the address and leaves the address at once."""
+    return render_template("tablet/shell.html")
+
+
+@blueprint.get("/manifest.webmanifest")
+@door.open_to_all
+def manifest() -> Response:
+    return send_from_directory(STATIC, "manifest.webmanifest", mimetype="application/manifest+json")
+
+
+@blueprint.get("/service_worker.js")
+@door.open_to_all
+def service_worker() -> Response:
+    build, files = precache()
+    head = f"const BUILD = {json.dumps(build)};\nconst FILES = {json.dumps(files)};\n\n"
+    code = (STATIC / "service_worker.js").read_text(encoding="utf-8")
+    return Response(head + code, content_type="text/javascript; charset=utf-8")
+
+
+@blueprint.get("/caseload")
+@door.admits("health-visitor")
+def caseload() -> Response:
+    with door.record() as record:
+        carried = reviews.caseload.of_practitioner(record, record.requester.fhir_user, on=door.today())
+    return Response(dumps(carried), content_type="application/json")
+
+
+@cache
+def precache() -> tuple[str, list[str]]:
+    """The build's name and every address that the page needs without a signal."""
+    found = {"/tablet/": HERE / "templates" / "tablet" / "shell.html"}
+    found["/tablet/manifest.webmanifest"] = STATIC / "manifest.webmanifest"
+    for path in sorted(STATIC.rglob("*")):
+        if path.suffix in _KEPT and path.name != "service_worker.js":
+            found[f"/tablet/static/{path.relative_to(STATIC).as_posix()}"] = path
+    for name in _LAYOUT:
+        found[f"/assets/{name}"] = ASSETS / name
+    digest = hashlib.sha256((STATIC / "service_worker.js").read_bytes())
+    for address, path in found.items():
+        digest.update(address.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16], list(found)
+
+
+@blueprint.errorhandler(door.SignInNeeded)
+def _sign_in_needed(_error: door.SignInNeeded) -> Response:
+    return _refused(401, "Sign in again.", {"WWW-Authenticate": 'Bearer realm="healthvisit"'})
+
+
+@blueprint.errorhandler(Forbidden)
+def _forbidden(_error: Forbidden) -> Response:
+    return _refused(403, "This account has no caseload.")
+
+
+def _refused(status: int, title: str, headers: dict[str, str] | None = None) -> Response:
+    body = dumps({"title": title, "status": status})
+    return Response(body, status, headers, content_type="application/problem+json")
