@@ -25,7 +25,7 @@ from healthvisit.programme.dates import Quarter, add_months, born_to_turn
 # both count, with the day of birth as day 0 (domain facts 3.3, boundary semantics).
 NEW_BIRTH_WITHIN_DAYS = 14
 EIGHT_WEEKS_DAYS = 56
-TURNED_DAYS = 30  # the new birth cohort (C2, C3)
+TURNED_DAYS = 30
 ONE_YEAR_BY_MONTHS = 15
 TWO_YEAR_MONTHS = 30
 
@@ -58,7 +58,8 @@ def due_births(review: str, quarter: Quarter) -> tuple[date, date] | None:
 
 def turned_30_days_by_arithmetic(quarter: Quarter) -> tuple[date, date]:
     """The check beside the published table: births whose thirtieth day falls in the quarter."""
-    return quarter.first_on - timedelta(days=30), quarter.last_on - timedelta(days=30)
+    turned = timedelta(days=TURNED_DAYS)
+    return quarter.first_on - turned, quarter.last_on - turned
 
 
 def _new_birth_from(quarter: Quarter) -> date:
@@ -68,15 +69,23 @@ def _new_birth_from(quarter: Quarter) -> date:
 
 
 def due_on(review: str, born_on: date) -> date:
-    """The day a child joins the cohort of the quarter that holds it; before it nobody can tell that a review
-    was missed. At the three edges of the published table the quarter is that of `due_births`.
-    Raises KeyError for a review without a cohort."""
-    return {
-        "new-birth": born_on + timedelta(days=TURNED_DAYS),
-        "six-to-eight-week": born_on + timedelta(days=EIGHT_WEEKS_DAYS),
-        "one-year": add_months(born_on, ONE_YEAR_BY_MONTHS),
-        "two-year": add_months(born_on, TWO_YEAR_MONTHS),
-    }[review]
+    """The day a child joins the cohort; before it nobody can tell that a review was missed.
+
+    It lies in the quarter of `due_births`: at the three edges of the published table, on that quarter's last
+    day. Raises KeyError for a review without a cohort.
+    """
+    match review:
+        case "new-birth":
+            turned_on = born_on + timedelta(days=TURNED_DAYS)
+            quarter = Quarter.of(turned_on)
+            return turned_on if born_on >= _new_birth_from(quarter) else quarter.previous.last_on
+        case "six-to-eight-week":
+            return born_on + timedelta(days=EIGHT_WEEKS_DAYS)
+        case "one-year":
+            return add_months(born_on, ONE_YEAR_BY_MONTHS)
+        case "two-year":
+            return add_months(born_on, TWO_YEAR_MONTHS)
+    raise KeyError(review)
 
 
 def counts_until(review: str, born_on: date, quarter: Quarter) -> date:

@@ -10,7 +10,7 @@ from healthvisit.programme.pathway import Event, Span, Window, standing
 
 CASES = json.loads((Path(__file__).parent.parent / "cases" / "windows.json").read_text(encoding="utf-8"))
 
-# The windows of fhir/plandefinitions as the sources state them, apart from the files, which are held to these.
+# The windows as their sources state them, apart from the files, which are held to these.
 WINDOWS = {
     ("statutory-reviews", "antenatal"): Window(
         "antenatal", "Antenatal review", "conception", Span(weeks=28, days=1)
