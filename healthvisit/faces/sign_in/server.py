@@ -353,9 +353,6 @@ class Server(AuthorizationServer):
         return answer
 
 
-server = Server()
-
-
 class Asking(NamedTuple):
     """A well-formed authorization request, not yet decided."""
 
@@ -528,3 +525,6 @@ def _needs_child(scope: str) -> bool:
     return "launch/patient" in scope.split(" ") or any(
         asked.context == "patient" for asked in scopes.parse(scope)
     )
+
+
+server = Server()
