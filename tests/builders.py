@@ -43,6 +43,8 @@ BOROUGHS = {
     "trafford": "E08000009",
     "wigan": "E08000010",
 }
+# The forms and the versions that stand in fhir/, the second with the practice pack's wording.
+FORMS = {"six-to-eight-week-review": "1.0.0", "two-year-review": "1.0.0-practice.1"}
 DOMAINS = ("communication", "gross-motor", "fine-motor", "problem-solving", "personal-social")
 
 # The most a role's apps are given.
@@ -200,8 +202,7 @@ def a_response(
         )
     if questionnaire == "two-year-review":
         answers = dict.fromkeys(DOMAINS, ("yes",) * 6) | dict(asq3 or {})
-        items.append({"linkId": "asq3", "item": [_choice("asq3-form", "asq3-form", form)]})
-        items.extend(
+        domains = [
             {
                 "linkId": f"asq3-{domain}",
                 "item": [
@@ -211,12 +212,13 @@ def a_response(
                 ],
             }
             for domain in DOMAINS
-        )
+        ]
+        items.append({"linkId": "asq3", "item": [_choice("asq3-form", "asq3-form", form), *domains]})
     else:
         items.append({"linkId": "feeding", "item": [_choice("feeding-status", "feeding-status", "totally")]})
     found: JSON = {
         "resourceType": "QuestionnaireResponse",
-        "questionnaire": f"{CANONICAL}/Questionnaire/{questionnaire}|1.0.0",
+        "questionnaire": f"{CANONICAL}/Questionnaire/{questionnaire}|{FORMS[questionnaire]}",
         "status": "completed",
         "subject": {"reference": child},
         "encounter": {"reference": encounter},

@@ -28,6 +28,7 @@ from healthvisit.record.errors import (
 )
 from healthvisit.record.ownership import Owned, Responsibility
 from healthvisit.record.references import Key, Target
+from healthvisit.record.search import date as dates
 from healthvisit.record.search import index
 from healthvisit.record.tables import child_identifier, resource, resource_version, search_date
 from healthvisit.record.tables import responsibility as responsibility_table
@@ -270,7 +271,10 @@ class Writer:
         if wanted:
             rows = self.connection.execute(
                 select(search_date.c.rid, search_date.c.low).where(
-                    search_date.c.rid.in_(wanted), search_date.c.parameter == "birthdate"
+                    search_date.c.rid.in_(wanted),
+                    search_date.c.parameter == "birthdate",
+                    # A child whose birthday is not known has the row of no date.
+                    search_date.c.low > dates.LEAST,
                 )
             )
             # The first microsecond of a civil day in London can be eleven at night in UTC.
