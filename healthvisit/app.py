@@ -21,7 +21,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.body_limit_bytes
     layout.install(app)
-    sign_in.install(app, house)
     for face in (rest, sign_in, tablet, parents, commissioning, layout):
         app.register_blueprint(face.blueprint)
     door.install(app, house)

@@ -3,30 +3,43 @@
 import os
 import sys
 import time
-from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import alembic.command
 import alembic.config
 import click
+from granian import Granian
+from granian.constants import Interfaces
+from granian.log import LogLevels
 
-from healthvisit import accounts, definitions, synthetic
+from healthvisit import definitions
 from healthvisit.access.requester import Requester
 from healthvisit.access.scopes import parse
+from healthvisit.accounts import clients, keys
 from healthvisit.config import Settings, packaged
 from healthvisit.database import Database
 from healthvisit.definitions import Definitions
-from healthvisit.faces import sign_in
-from healthvisit.programme import dates
+from healthvisit.programme.dates import Quarter
 from healthvisit.record import record as the_record
 from healthvisit.reviews import quarter as quarters
+from healthvisit.synthetic import demo as demonstration
+from healthvisit.synthetic.seed import seed as seed_record
 
-# A Monday in the last quarter before the target: the day on which the invented caseload is seen.
-DEMO_DAY = date(2021, 2, 15)
 LONDON = ZoneInfo("Europe/London")
+# A Monday in the last quarter before the target: the invented caseload is seen in its week.
+DEMO_DAY = date(2021, 2, 15)
+# Kept, so that the demonstration's time runs on from one start to the next.
+OFFSET_FILE = Path("instance/clock-offset-days")
+# The tablet is an app of the service itself. What a visit needs, and no more.
+TABLET = "healthvisit-tablet"
+TABLET_SCOPE = (
+    "offline_access user/Patient.rs user/Encounter.crus user/QuestionnaireResponse.crus user/Observation.rs "
+    "user/EpisodeOfCare.rs user/Questionnaire.rs user/Organization.rs user/Practitioner.rs user/PlanDefinition.rs "
+    "user/CodeSystem.rs user/Provenance.crs"
+)
 
 
 class Shell:
@@ -35,11 +48,11 @@ class Shell:
     def __init__(self) -> None:
         self.settings = Settings.from_environ()
 
-    @property
+    @cached_property
     def database(self) -> Database:
         return Database(self.settings.database_url)
 
-    @property
+    @cached_property
     def definitions(self) -> Definitions:
         return definitions.load(self.settings.definitions_folder, self.settings.instruments())
 
@@ -73,14 +86,50 @@ def migrate(shell: Shell) -> None:
 @main.command()
 @click.pass_obj
 def load_definitions(shell: Shell) -> None:
-    """Store the FHIR definitions that have changed, and make the token signing keys where there are none."""
-    sign_in.keys.ensure(shell.settings.secrets_folder)
-    found = shell.definitions
+    """Store the FHIR definitions that have changed; make the keys and register the tablet where they are not yet."""
+    keys.ensure(shell.settings.secrets_folder)
     with the_record.opened(
-        shell.database, service("load-definitions"), definitions=found, at=shell.now(), writing=True
+        shell.database,
+        service("load-definitions"),
+        definitions=shell.definitions,
+        at=shell.now(),
+        writing=True,
     ) as record:
-        record.load_definitions(found)
-    click.echo(f"{len(found.resources)} definitions stand at {shell.settings.fhir_base}.")
+        changed = record.load_definitions(shell.definitions)
+    with shell.database.writing() as connection:
+        if clients.find(connection, TABLET) is None:
+            clients.register(
+                connection,
+                client_id=TABLET,
+                name="Health visiting tablet",
+                scope=TABLET_SCOPE,
+                redirect_uris=[f"{shell.settings.base_url}/tablet/signed-in"],
+                first_party=True,
+            )
+    click.echo(f"{len(shell.definitions.resources)} definitions stand, {changed} of them new or changed.")
+
+
+@main.command()
+@click.option("--children", default=2000, show_default=True, help="how many, up to 173000")
+@click.pass_obj
+def seed(shell: Shell, children: int) -> None:
+    """Write invented children, their reviews and the demonstration's sign-ins. A second time changes nothing."""
+    if shell.settings.mode == "production":
+        raise click.UsageError("Invented children have no place in production.")
+    begun = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        if sys.stdout.isatty() or done >= total:
+            click.echo(f"\r{done} of {total} children, {time.monotonic() - begun:.0f} s", nl=done >= total)
+
+    seed_record(
+        shell.database,
+        shell.definitions,
+        children=children,
+        as_at=DEMO_DAY,
+        keys_folder=shell.settings.secrets_folder,
+        progress=progress,
+    )
 
 
 @main.command()
@@ -89,11 +138,15 @@ def load_definitions(shell: Shell) -> None:
 def close_quarter(shell: Shell, quarter: str) -> None:
     """Freeze the figures of QUARTER, for example "2020-21 Q4". Earlier frozen figures are kept."""
     now = shell.now()
+    try:
+        asked = Quarter.parse(quarter)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     with the_record.opened(
         shell.database, service("close-quarter"), definitions=shell.definitions, at=now, writing=True
     ) as record:
-        quarters.close(record, dates.Quarter.parse(quarter), on=now.astimezone(LONDON).date())
-    click.echo(f"The figures of {quarter} are frozen.")
+        quarters.close(record, asked, on=now.astimezone(LONDON).date())
+    click.echo(f"The figures of {asked} are frozen.")
 
 
 @main.command()
@@ -102,25 +155,70 @@ def close_quarter(shell: Shell, quarter: str) -> None:
 @click.option("--processes", default=None, type=int, help="default 1 on SQLite, one a core on PostgreSQL")
 @click.pass_obj
 def serve(shell: Shell, port: int, threads: int, processes: int | None) -> None:
-    """Serve until stopped."""
-    from granian import Granian
-    from granian.constants import Interfaces
-
+    """Serve until stopped with Ctrl-C."""
     sqlite = shell.settings.database_url.startswith("sqlite")
     if sqlite and processes not in (None, 1):
         # Two writing processes can corrupt a WAL file below SQLite 3.51.3 (decision 11).
         raise click.UsageError("SQLite is served by one process.")
     Granian(
         "healthvisit.app:create_app",
-        address="127.0.0.1" if shell.settings.mode == "demo" else "0.0.0.0",  # noqa: S104 - a container's port
+        address="127.0.0.1" if shell.settings.mode == "demo" else "0.0.0.0",  # noqa: S104 - behind a proxy
         port=port,
         interface=Interfaces.WSGI,
         factory=True,
         workers=1 if sqlite else processes or os.cpu_count() or 1,
         blocking_threads=threads,
         log_access=False,
-        log_level="warning",  # type: ignore[arg-type]
+        log_level=LogLevels.warning,
     ).serve()
+
+
+@main.command()
+@click.option("--children", default=2000, show_default=True, help="invented children, up to 173000")
+@click.option(
+    "--database", "url", default=None, help="a postgresql+psycopg:// URL instead of the SQLite file"
+)
+@click.option("--port", default=8000, show_default=True)
+@click.pass_context
+def demo(context: click.Context, children: int, url: str | None, port: int) -> None:
+    """Make or reuse a demonstration in instance/, serve it, and print what to open. What scripts/run does."""
+    os.environ["HEALTHVISIT_MODE"] = "demo"
+    os.environ["HEALTHVISIT_BASE_URL"] = f"http://127.0.0.1:{port}"
+    os.environ["HEALTHVISIT_CLOCK_OFFSET_DAYS"] = str(_clock_offset_days(datetime.now(LONDON).date()))
+    if url is not None:
+        os.environ["HEALTHVISIT_DATABASE_URL"] = url
+    shell = context.obj = Shell()
+    context.invoke(migrate)
+    context.invoke(load_definitions)
+    context.invoke(seed, children=children)
+    shell.database.dispose()
+    address = shell.settings.base_url
+    click.echo(f"""
+Open {address}/
+
+  Health visitors  {address}/tablet/
+  Parents          {address}/parents/
+  Commissioners    {address}/commissioning/
+  Apps             {address}/fhir/metadata
+
+Sign in as (every child and every number is invented):""")
+    for each in demonstration.SIGN_INS:
+        if each.password is not None:
+            click.echo(f"  {each.who:38} {each.name:14} {each.password}")
+        else:
+            click.echo(f"  {each.who:38} {each.name}, with the key in {shell.settings.secrets_folder}/")
+    click.echo("\nCtrl-C stops it; what is recorded is kept in instance/ for the next time.", nl=True)
+    sys.stdout.flush()
+    context.invoke(serve, port=port)
+
+
+def _clock_offset_days(today: date) -> int:
+    """Days from the real calendar to the demonstration's, whose first day is in DEMO_DAY's week, on today's weekday."""
+    if not OFFSET_FILE.exists():
+        first = DEMO_DAY + timedelta(days=today.weekday())
+        OFFSET_FILE.parent.mkdir(parents=True, exist_ok=True)
+        OFFSET_FILE.write_text(f"{(first - today).days}\n")
+    return int(OFFSET_FILE.read_text())
 
 
 if __name__ == "__main__":

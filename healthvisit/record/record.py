@@ -5,7 +5,7 @@ leaves an audit event in the same transaction as its data. https://hl7.org/fhir/
 """
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -291,13 +291,21 @@ class Record:
         return self._single(type_, {"resource": body, "request": request})
 
     def transact(
-        self, bundle: JSON, *, operation: str | None = None, sent: bytes | None = None, single: bool = False
+        self,
+        bundle: JSON,
+        *,
+        operation: str | None = None,
+        sent: bytes | None = None,
+        single: bool = False,
+        completed_by: Callable[[JSON], JSON] | None = None,
     ) -> JSON:
         """The transaction-response to a transaction Bundle: all of it is done, or nothing.
 
         operation: the sender's permanent UUID, by default that of Bundle.identifier; an operation that has been done
         gets its first answer. sent: the request's bytes, by which a repeat is known to be one.
         single: the bundle stands for one create or update, and faults of its first entry are told by its type.
+        completed_by: adds the service's own entries after those of the bundle, once these are checked; what it adds
+        needs no scope of the requester, and the answer leaves it out.
         Raises any RecordError, with FHIRPath in the bundle.
         """
         if not self._writing:
@@ -316,7 +324,7 @@ class Record:
                     self._repeated(answer)
                     return answer
             with _told_by_type(bundle) if single else _as_it_is():
-                answer = self._transact(bundle, single=single)
+                answer = self._transact(bundle, single=single, completed_by=completed_by)
             if operation is not None:
                 receipts.keep(
                     self._connection,
@@ -479,7 +487,7 @@ class Record:
         _, id_, _, version = response["location"].split("/")
         return Written(self._wrote[type_, id_, int(version)], response["status"].startswith("201"))
 
-    def _transact(self, bundle: JSON, *, single: bool) -> JSON:
+    def _transact(self, bundle: JSON, *, single: bool, completed_by: Callable[[JSON], JSON] | None) -> JSON:
         whole = Event("transaction")
         if not single:
             self._events.append(whole)
@@ -491,13 +499,16 @@ class Record:
                 self._permit(entry.type, "c" if entry.method == "POST" else "u")
             if entry.if_none_exist is not None:
                 self._permit(entry.type, "s")
-        validation.bundle_checked(
-            bundle,
-            definitions=self.definitions,
-            on=self.on,
-            # The service's own commands write what the service itself made.
-            second_reader=self.requester.role != "service",
-        )
+        self._check(bundle)
+        sent = len(entries)
+        if completed_by is not None:
+            bundle = completed_by(bundle)
+            own = bundle["entry"][sent:] if len(bundle.get("entry", ())) > sent else []
+            if own:
+                self._check({**bundle, "entry": own})
+                entries = bundles.entries(bundle)
+                events |= {entry.number: self._event_of(entry) for entry in entries if entry.number >= sent}
+                self._events += [event for number, event in events.items() if number >= sent]
         standing = self._standing(entries)
         writings = self._writings(entries, standing)
         self._writer().write(list(writings.values()))
@@ -523,7 +534,16 @@ class Record:
         for entry in entries:
             if entry.method == "GET":
                 responses[entry.number] = self._looked_up(entry)
-        return bundles.answer([responses[index] for index in sorted(responses)])
+        return bundles.answer([responses[index] for index in sorted(responses) if index < sent])
+
+    def _check(self, bundle: JSON) -> None:
+        validation.bundle_checked(
+            bundle,
+            definitions=self.definitions,
+            on=self.on,
+            # The service's own commands write what the service itself made.
+            second_reader=self.requester.role != "service",
+        )
 
     def _event_of(self, entry: Entry) -> Event:
         return Event("create" if entry.method == "POST" else "update", entry.type, entry.id)

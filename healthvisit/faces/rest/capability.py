@@ -73,7 +73,12 @@ def _resources(definitions: Definitions) -> Iterator[JSON]:
     for type_, letters in SERVED.items():
         found: dict[str, Any] = {
             "type": type_,
-            "interaction": [{"code": code} for letter in "cru" if letter in letters for code in _interactions(letter, type_)]
+            "interaction": [
+                {"code": code}
+                for letter in "cru"
+                if letter in letters
+                for code in _interactions(letter, type_)
+            ]
             + [{"code": "search-type"}],
             "versioning": "no-version" if type_ == "AuditEvent" else "versioned",
             "readHistory": type_ != "AuditEvent",

@@ -1,14 +1,16 @@
 """Read, vread, history of one resource, create, update. https://hl7.org/fhir/R4/http.html"""
 
+import uuid
+
 from flask import Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from healthvisit import reviews
 from healthvisit.access import reach
 from healthvisit.exact_json import JSON
 from healthvisit.faces import door
 from healthvisit.faces.rest import blueprint, wire
 from healthvisit.record.errors import Invalid
+from healthvisit.reviews import arrival
 
 APPS = ("health-visitor", "parent", "commissioner", "system-client")
 
@@ -64,8 +66,11 @@ def create(type_: str) -> Response:
     wire.agree_media_type()
     body = wire.body()
     # One resource takes the same stairs as a bundle of one, so that scores and receipts are made in one place.
-    entry: JSON = {"fullUrl": "urn:uuid:00000000-0000-0000-0000-000000000000", "resource": body,
-                   "request": {"method": "POST", "url": known(type_, "c")}}  # fmt: skip
+    entry: JSON = {
+        "fullUrl": uuid.uuid4().urn,
+        "resource": body,
+        "request": {"method": "POST", "url": known(type_, "c")},
+    }
     if (criteria := request.headers.get("If-None-Exist")) is not None:
         entry["request"]["ifNoneExist"] = criteria
     return _stored(type_, body, entry)
@@ -88,11 +93,15 @@ def _stored(type_: str, body: JSON, entry: JSON) -> Response:
     if body.get("resourceType") != type_:
         raise Invalid(f"The body must be a {type_}.", f"{type_}.resourceType")
     house = door.house()
-    bundle = reviews.arrival.complete(
-        {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}, house.definitions
-    )
+    operation = wire.operation()
     with door.record(writing=True) as record:
-        answer = record.transact(bundle, operation=wire.operation(), sent=request.get_data(), single=True)
+        answer = record.transact(
+            {"resourceType": "Bundle", "type": "transaction", "entry": [entry]},
+            operation=operation,
+            sent=b" ".join((request.method.encode(), request.path.encode(), request.get_data())),
+            single=True,
+            completed_by=lambda checked: arrival.complete(checked, house.definitions),
+        )
         response = answer["entry"][0]["response"]
         _, id_, _, version = response["location"].split("/")
         found = record.vread(type_, id_, version)
@@ -100,7 +109,9 @@ def _stored(type_: str, body: JSON, entry: JSON) -> Response:
 
 
 @blueprint.route(
-    "/<path:path>", methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"], provide_automatic_options=False
+    "/<path:path>",
+    methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
+    provide_automatic_options=False,
 )
 @door.open_to_all
 def unknown(path: str) -> Response:

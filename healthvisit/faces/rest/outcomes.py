@@ -75,7 +75,9 @@ def answer_errors(blueprint: Blueprint) -> None:
 
     @blueprint.errorhandler(Unavailable)
     def _unavailable(_error: Unavailable) -> Response:
-        issue = errors.Issue("transient", "The record cannot be reached just now. Nothing was stored. Send again.")
+        issue = errors.Issue(
+            "transient", "The record cannot be reached just now. Nothing was stored. Send again."
+        )
         answer = outcome([issue], 503)
         answer.headers["Retry-After"] = "2"
         return answer

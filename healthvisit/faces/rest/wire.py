@@ -105,7 +105,7 @@ def resource(version: Version, status: int = 200) -> Response:
 def written(version: Version, status: int) -> Response:
     """The answer to a create or update, as Prefer asks; a Location only where something was made or changed."""
     match = _PREFERENCE.search(request.headers.get("Prefer", ""))
-    match match and match[1]:
+    match match[1] if match else None:
         case "minimal":
             answer = Response(status=status)
         case "OperationOutcome":

@@ -1,0 +1,130 @@
+"""The floor that the bench measures against: bare Flask routes that do the same reads and writes, as durably.
+
+The same tables, rows and transactions, on a database of its own; no FHIR, no policy, no audit.
+Not part of the service: `scripts/bench` starts it.
+"""
+
+import itertools
+import json
+import os
+import time
+
+from flask import Flask, Response, request
+from sqlalchemy import bindparam, insert, select
+
+from healthvisit.database import Database, metadata
+from healthvisit.record import tables as t
+
+# Index rows that one stored resource makes on the average: six, as in the record itself.
+INDEX_ROWS = 5
+
+database = Database(os.environ["FLOOR_DATABASE"])
+metadata.create_all(database.engine, checkfirst=True)
+with database.reading() as start:
+    last = start.execute(select(t.resource.c.rid).order_by(t.resource.c.rid.desc()).limit(1)).scalar() or 0
+rids = itertools.count(last + 1)
+
+READ = (
+    select(t.resource_version.c.body)
+    .join(t.resource, t.resource.c.rid == t.resource_version.c.rid)
+    .where(t.resource.c.type == "Observation", t.resource.c.id == bindparam("id"))
+)
+SEARCH = (
+    select(t.resource_version.c.body)
+    .join(t.search_reference, t.search_reference.c.rid == t.resource_version.c.rid)
+    .where(
+        t.search_reference.c.type == "Observation",
+        t.search_reference.c.parameter == "patient",
+        t.search_reference.c.target_id == bindparam("patient"),
+        t.search_reference.c.target_type == "Patient",
+        select(t.search_token.c.rid)
+        .where(
+            t.search_token.c.type == "Observation",
+            t.search_token.c.parameter == "code",
+            t.search_token.c.code == bindparam("code"),
+            t.search_token.c.rid == t.search_reference.c.rid,
+        )
+        .exists(),
+    )
+    .order_by(t.search_reference.c.main_date.desc())
+    .limit(50)
+)
+
+app = Flask(__name__)
+
+
+def store(resources: list[dict[str, object]]) -> list[str]:
+    at = time.time_ns() // 1000
+    rows = [(next(rids), resource) for resource in resources]
+    with database.writing() as connection:
+        connection.execute(
+            insert(t.resource),
+            [
+                {
+                    "rid": rid,
+                    "type": r["resourceType"],
+                    "id": str(rid),
+                    "version": 1,
+                    "updated_at": at,
+                    "audience": "child",
+                }
+                for rid, r in rows
+            ],
+        )
+        connection.execute(
+            insert(t.resource_version),
+            [
+                {"rid": rid, "version": 1, "updated_at": at, "method": "POST", "account": "floor",
+                 "body": json.dumps(r).encode()}
+                for rid, r in rows
+            ],
+        )  # fmt: skip
+        connection.execute(
+            insert(t.search_token),
+            [
+                {"type": r["resourceType"], "parameter": "code" if n == 0 else f"p{n}", "code": "27113001",
+                 "system": "", "rid": rid}
+                for rid, r in rows
+                for n in range(INDEX_ROWS)
+            ],
+        )  # fmt: skip
+        connection.execute(
+            insert(t.search_reference),
+            [
+                {"type": r["resourceType"], "parameter": "patient", "target_type": "Patient",
+                 "target_id": str(rid % 97), "main_date": at + n, "rid": rid}
+                for n, (rid, r) in enumerate(rows)
+            ],
+        )  # fmt: skip
+    return [str(rid) for rid, _ in rows]
+
+
+@app.get("/")
+def ready() -> Response:
+    return Response("ready")
+
+
+@app.post("/bundle")
+def bundle() -> Response:
+    ids = store([entry["resource"] for entry in json.loads(request.data)["entry"]])
+    return Response(json.dumps(ids), content_type="application/json")
+
+
+@app.post("/one")
+def one() -> Response:
+    return Response(json.dumps(store([json.loads(request.data)])), 201, content_type="application/json")
+
+
+@app.get("/one/<id_>")
+def read(id_: str) -> Response:
+    with database.reading() as connection:
+        body = connection.execute(READ, {"id": id_}).scalar()
+    return Response(body, 200 if body else 404, content_type="application/json")
+
+
+@app.get("/search")
+def search() -> Response:
+    with database.reading() as connection:
+        found = connection.execute(SEARCH, {"patient": request.args["patient"], "code": request.args["code"]})
+        joined = b",".join(row.body for row in found)
+    return Response(b"[" + joined + b"]", content_type="application/json")

@@ -1,0 +1,14 @@
+"""What the migrations make is what the code believes in."""
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+import healthvisit.accounts.tables
+import healthvisit.record.tables  # noqa: F401 - both fill the metadata
+from healthvisit.database import metadata
+
+
+def test_the_migrated_tables_are_the_tables_of_the_code(database):
+    with database.engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), metadata)
+    assert differences == []
