@@ -78,19 +78,19 @@ def _assert_nothing_found(counts):
     assert unsure == hidden
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(tables([st.integers(1, 5)], 12))
 def test_no_number_of_one_row_is_found_by_trying_every_possibility(counts):
     _assert_nothing_found(counts)
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(tables([st.integers(1, 3), st.integers(1, 3)], 9))
 def test_no_number_of_a_table_is_found_by_trying_every_possibility(counts):
     _assert_nothing_found(counts)
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(tables([st.integers(1, 2), st.integers(1, 2), st.integers(1, 2)], 9))
 def test_no_number_of_a_table_in_three_ways_is_found_by_trying_every_possibility(counts):
     _assert_nothing_found(counts)
