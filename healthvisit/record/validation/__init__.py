@@ -117,7 +117,7 @@ def _gate(definitions: Definitions) -> Shapes:
     for type_, entry in table["types"].items():
         _collect(found, type_, entry, by_key)
         for element, stated in entry["elements"].items():
-            _collect(found, f"{type_}.{element}", stated, by_key)
+            _collect(found, f"{type_}/{element}", stated, by_key)
     measured = plausible.measurement(plausible.limits(definitions.of_type("Questionnaire")))
     for type_, further in {
         **profiles.rules(definitions),

@@ -48,7 +48,7 @@ def check(inside: Check, targets: Collection[str] | None, known: Collection[str]
 
 def _target(text: str, allowed: Collection[str], known: Collection[str]) -> list[Fault]:
     if text.startswith("#"):
-        return [Fault(LOCAL, "", ".reference", about=(text[1:], allowed))]
+        return [Fault(LOCAL, "", ".reference", business=True, about=(text[1:], allowed))]
     if match := _RELATIVE.fullmatch(text):
         if match[1] not in known:
             return against("value", "does not lead to a type of FHIR R4", ".reference")
@@ -58,7 +58,7 @@ def _target(text: str, allowed: Collection[str], known: Collection[str]) -> list
     if match := _CONDITIONAL.fullmatch(text):
         if match[1] not in allowed:
             return against("value", _OTHER_TYPE, ".reference")
-        return [Fault(CONDITIONAL, "", ".reference")]
+        return [Fault(CONDITIONAL, "", ".reference", business=True)]
     if match := _ABSOLUTE.fullmatch(text):
         return (
             []

@@ -35,7 +35,7 @@ _REGISTERED = {
 class Shapes:
     """Checks by type name, made when first asked for.
 
-    table: fhir/r4/elements.json. rules: by type, backbone path or element ("Narrative.div").
+    table: fhir/r4/elements.json. rules: by type or backbone path, and by element ("Organization/telecom").
     """
 
     def __init__(self, table: JSON, rules: Mapping[str, Sequence[Rule]]) -> None:
@@ -113,7 +113,7 @@ class Shapes:
             check = self._single(type_, stated)
             if element == "modifierExtension":
                 check = _besides(check, _not_understood)
-            for rule in self._rules.get(f"{owner}.{element}", ()):
+            for rule in self._rules.get(f"{owner}/{element}", ()):
                 check = _besides(check, rule)
             many = stated.get("max", "1") != "1"
             if many:
@@ -195,7 +195,7 @@ def _object(parts: _Parts) -> Check:
                 faults = [*(faults or ()), *_unknown(name)]
             elif bad := field(item):
                 faults = [*(faults or ()), *_placed(parts, value, name, bad)]
-        if len(value) < 2 and value.keys() <= _ONLY_ID:
+        if len(value) < 2 and value.keys() <= _ONLY_ID and "resourceType" not in fields:
             return wrong("structure", "must hold a value or children (ele-1)")
         for label, names in required:
             if label not in value and names.isdisjoint(value):
@@ -243,7 +243,7 @@ def _unknown(name: str) -> list[Fault]:
 def _missing(label: str, names: frozenset[str], value: JSON) -> list[Fault]:
     if any(f"_{name}" in value for name in names):
         # FHIR lets an extension stand for the value; the record cannot work with a status that says nothing.
-        return against("required", "needs a value here, not only an extension", f".{label}")
+        return wrong("required", "needs a value here, not only an extension", f".{label}")
     return wrong("required", "is missing", f".{label}")
 
 
