@@ -1,121 +1,184 @@
 """A bundle as it came -> the bundle with its scores.
 
 Measurements, feeding status and scores are made here and nowhere else, so that what stands in the record is
-what the answers say. Pure over JSON: the record checks and stores the whole afterwards, in one transaction.
+what the answers say. The record has checked the bundle before, and stores the whole afterwards, in one
+transaction.
 """
 
-from collections.abc import Iterator, Mapping
-from uuid import NAMESPACE_URL, UUID, uuid5
+from collections.abc import Iterator, Mapping, Sequence
+from uuid import NAMESPACE_URL, uuid5
 
 from healthvisit.definitions import CANONICAL, Definitions, UnknownDefinition
 from healthvisit.exact_json import JSON
-from healthvisit.record.errors import Unprocessable
+from healthvisit.record.errors import Issue, Unprocessable
+from healthvisit.record.record import Record
 from healthvisit.reviews import encounters, scoring
 
 _REVIEWS = {f"{CANONICAL}/Questionnaire/{form}": review for review, form in encounters.FORMS.items()}
 
 
-def complete(bundle: JSON, definitions: Definitions) -> JSON:
-    """The bundle with the server's Observations after the entries sent; the same bundle when it holds no
-    response.
+def complete(bundle: JSON, definitions: Definitions, record: Record | None = None) -> JSON:
+    """The bundle with the server's Observations after the entries sent; the same bundle when it needs none.
 
-    A response to a form that is not ours passes untouched. References go to the response and the Encounter of
-    the bundle, or to a stored Encounter as the response names it. The same bundle always gives the same
-    answer, so that a repeated sending stays a repeat.
+    A new response gets new Observations, with references to the response and the Encounter of the bundle, or
+    to a stored Encounter as the response names it. An update of a response corrects the Observations made
+    from it. A response to a form that is not ours passes untouched. The same bundle always gives the same
+    answer.
 
-    Raises Unprocessable, with FHIRPath in the bundle, for an answer the form does not have, a response whose
-    Encounter says declined or no access, is of another review or another child, and for an Observation sent
-    as derived from a response: the server's score is the one that stands.
+    record: where stored Encounters and Observations are looked up. Without it a response to a stored
+    Encounter is dated by its own time, and an update of a response is refused.
+
+    Raises Unprocessable, with FHIRPath in the bundle, for an answer the form does not have; a response whose
+    Encounter says declined or no access, is of another review or another child; and for an Observation sent
+    as new and derived from a response: the server's score is the one that stands.
     """
-    entries = bundle.get("entry")
-    if not isinstance(entries, list):
-        return bundle
-    by_url = {
-        entry["fullUrl"]: resource
+    entries: list[JSON] = bundle.get("entry", [])
+    _refuse_results_sent(entries)
+    posted = {
+        entry["fullUrl"]: entry["resource"]
         for entry in entries
-        if isinstance(entry, dict)
-        and isinstance(entry.get("fullUrl"), str)
-        and (resource := _posted(entry)) is not None
+        if "fullUrl" in entry and entry["request"]["method"] == "POST"
     }
     made: list[JSON] = []
     for number, entry in enumerate(entries):
-        response = _posted(entry)
-        if response is None or response.get("resourceType") != "QuestionnaireResponse":
+        response, method = entry.get("resource", {}), entry["request"]["method"]
+        if response.get("resourceType") != "QuestionnaireResponse" or method not in ("POST", "PUT"):
             continue
-        review = _REVIEWS.get(str(response.get("questionnaire", "")).partition("|")[0])
+        review = _REVIEWS.get(response.get("questionnaire", "").partition("|")[0])
         if review is None:
             continue
         here = f"Bundle.entry[{number}].resource"
-        full_url = entry.get("fullUrl")
-        encounter = by_url.get(_reference(response, "encounter") or "")
+        encounter = posted.get(_reference(response, "encounter", here)) or _stored(response, record)
         _agree(response, review, encounter, here)
-        _refuse_scores_sent(entries, full_url)
-        if isinstance(full_url, str):
-            made.extend(_entries(response, full_url, encounter, definitions, here))
+        if method == "PUT":
+            made.extend(_corrected(response, encounter, definitions, record, here))
+            continue
+        if "fullUrl" not in entry:
+            issue = Issue(
+                "required", "a form's results refer to it by its fullUrl", f"Bundle.entry[{number}].fullUrl"
+            )
+            raise Unprocessable([issue])
+        made.extend(_new(response, entry["fullUrl"], encounter, definitions, here))
     return {**bundle, "entry": [*entries, *made]} if made else bundle
 
 
-def _posted(entry: object) -> JSON | None:
-    if not isinstance(entry, dict):
-        return None
-    request, resource = entry.get("request"), entry.get("resource")
-    if not isinstance(request, dict) or request.get("method") != "POST" or not isinstance(resource, dict):
-        return None
-    return resource
-
-
-def _reference(resource: JSON, element: str) -> str | None:
-    reference = resource.get(element)
-    text = reference.get("reference") if isinstance(reference, dict) else None
-    return text if isinstance(text, str) else None
-
-
-def _agree(response: JSON, review: str, encounter: JSON | None, here: str) -> None:
-    for element in ("subject", "encounter"):
-        if _reference(response, element) is None:
-            raise Unprocessable(f"a review's response names its {element}", f"{here}.{element}")
-    if encounter is None:
-        return
-    if encounter.get("resourceType") != "Encounter":
-        raise Unprocessable("the encounter is not an Encounter", f"{here}.encounter")
-    if _reference(encounter, "subject") != _reference(response, "subject"):
-        raise Unprocessable("the response and its encounter are of different children", f"{here}.subject")
-    if encounters.outcome(encounter) in ("declined", "no-access"):
-        raise Unprocessable("a review that was not done has no response", f"{here}.encounter")
-    of = encounters.review_of(encounter)
-    if of is not None and of != review:
-        raise Unprocessable("the form belongs to another review than the encounter", f"{here}.questionnaire")
-
-
-def _refuse_scores_sent(entries: list[JSON], full_url: object) -> None:
+def _refuse_results_sent(entries: Sequence[JSON]) -> None:
+    responses = {
+        entry["fullUrl"]
+        for entry in entries
+        if "fullUrl" in entry and entry.get("resource", {}).get("resourceType") == "QuestionnaireResponse"
+    }
     for number, entry in enumerate(entries):
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        if not isinstance(resource, dict) or resource.get("resourceType") != "Observation":
+        resource = entry.get("resource", {})
+        # An update is let through: it is how a single result is released to the parents later.
+        if resource.get("resourceType") != "Observation" or entry["request"]["method"] != "POST":
             continue
-        derived = resource.get("derivedFrom")
-        for source in derived if isinstance(derived, list) else ():
-            if isinstance(source, dict) and source.get("reference") == full_url:
+        for source in resource.get("derivedFrom", ()):
+            reference = source.get("reference", "")
+            if reference in responses or "QuestionnaireResponse/" in reference:
                 raise Unprocessable(
-                    "results of a review are made by the server from its answers",
+                    "results of a form are made by the server from its answers",
                     f"Bundle.entry[{number}].resource.derivedFrom",
                 )
 
 
-def _entries(
+def _reference(response: JSON, element: str, here: str) -> str:
+    reference: str | None = response.get(element, {}).get("reference")
+    if reference is None:
+        raise Unprocessable(
+            [Issue("required", f"a review's response names its {element}", f"{here}.{element}")]
+        )
+    return reference
+
+
+def _stored(response: JSON, record: Record | None) -> JSON | None:
+    type_, _, id_ = response["encounter"]["reference"].partition("/")
+    return record.read(type_, id_).json() if record is not None and type_ == "Encounter" and id_ else None
+
+
+def _agree(response: JSON, review: str, encounter: JSON | None, here: str) -> None:
+    subject = _reference(response, "subject", here)
+    if encounter is None:
+        return
+    if encounter.get("resourceType") != "Encounter":
+        raise Unprocessable("the encounter is not an Encounter", f"{here}.encounter")
+    if encounter.get("subject", {}).get("reference") != subject:
+        raise Unprocessable("the response and its encounter are of different children", f"{here}.subject")
+    if encounters.outcome(encounter) in ("declined", "no-access"):
+        raise Unprocessable("a review that was not done has no response", f"{here}.encounter")
+    if encounters.review_of(encounter) not in (None, review):
+        raise Unprocessable("the form belongs to another review than the encounter", f"{here}.questionnaire")
+
+
+def _new(
     response: JSON, full_url: str, encounter: JSON | None, definitions: Definitions, here: str
 ) -> Iterator[JSON]:
-    period: Mapping[str, object] = (encounter or {}).get("period") or {}
-    # A stored Encounter is not at hand here; the device time of the answers is the nearest that is stated.
-    effective = period.get("start") or response.get("authored")
-    if not isinstance(effective, str):
-        raise Unprocessable("a review's response states when it was authored", f"{here}.authored")
-    try:
-        for name, observation in scoring.observations(response, effective, definitions):
+    for name, observation in _observations(response, encounter, definitions, here):
+        yield {
+            "fullUrl": f"urn:uuid:{uuid5(NAMESPACE_URL, f'{full_url}#{name}')}",
+            "resource": {**observation, "derivedFrom": [{"reference": full_url}]},
+            "request": {"method": "POST", "url": "Observation"},
+        }
+
+
+def _corrected(
+    response: JSON, encounter: JSON | None, definitions: Definitions, record: Record | None, here: str
+) -> Iterator[JSON]:
+    """Updates of the Observations that now say otherwise, new ones for answers that are new."""
+    if record is None:
+        raise Unprocessable([Issue("not-supported", "a stored response cannot be corrected here", here)])
+    source = f"QuestionnaireResponse/{response['id']}"
+    standing = {
+        _code(body): body
+        for version in record.each("Observation", [("derived-from", source)])
+        if (body := version.json()).get("status") != "entered-in-error"
+    }
+    withdrawn = response.get("status") == "entered-in-error"
+    found = () if withdrawn else _observations(response, encounter, definitions, here)
+    for name, observation in found:
+        fresh = {**observation, "derivedFrom": [{"reference": source}]}
+        before = standing.pop(_code(fresh), None)
+        if before is None:
             yield {
-                "fullUrl": f"urn:uuid:{_uuid(full_url, name)}",
-                "resource": {**observation, "derivedFrom": [{"reference": full_url}]},
+                "fullUrl": f"urn:uuid:{uuid5(NAMESPACE_URL, f'{source}#{name}')}",
+                "resource": fresh,
                 "request": {"method": "POST", "url": "Observation"},
             }
+        elif any(before.get(element) != value for element, value in fresh.items() if element != "status"):
+            yield _update(before, {**fresh, "status": "corrected"})
+    for before in standing.values():
+        # The answer was taken back. What stood is kept as a version, and no reader takes it for a result.
+        yield _update(before, {**before, "status": "entered-in-error"})
+
+
+def _update(before: JSON, fresh: JSON) -> JSON:
+    body = {name: value for name, value in fresh.items() if name != "meta"}
+    return {
+        "resource": {**body, "id": before["id"]},
+        "request": {
+            "method": "PUT",
+            "url": f"Observation/{before['id']}",
+            "ifMatch": f'W/"{before["meta"]["versionId"]}"',
+        },
+    }
+
+
+def _code(observation: JSON) -> tuple[str, str]:
+    coding = observation["code"]["coding"][0]
+    return coding.get("system", ""), coding.get("code", "")
+
+
+def _observations(
+    response: JSON, encounter: JSON | None, definitions: Definitions, here: str
+) -> Iterator[tuple[str, JSON]]:
+    period: Mapping[str, str] = (encounter or {}).get("period", {})
+    effective = period.get("start") or response.get("authored")
+    if effective is None:
+        raise Unprocessable(
+            [Issue("required", "a review's response states when it was authored", f"{here}.authored")]
+        )
+    try:
+        yield from scoring.observations(response, effective, definitions)
     except Unprocessable as error:
         raise Unprocessable(
             [
@@ -125,7 +188,3 @@ def _entries(
         ) from error
     except UnknownDefinition:
         raise Unprocessable("no such version of the form", f"{here}.questionnaire") from None
-
-
-def _uuid(full_url: str, name: str) -> UUID:
-    return uuid5(NAMESPACE_URL, f"{full_url}#{name}")

@@ -118,9 +118,12 @@ class _Seeding:
     def write(self, what: str, entries: Sequence[JSON], requester: Requester | None = None) -> dict[str, str]:
         """References of what was written, by fullUrl."""
         operation = str(uuid5(NAMESPACE, f"{self._name}/{what}"))
-        bundle = transaction(entries)
         with self.record(requester or _service()) as record:
-            answer = record.transact(bundle, operation=operation)
+            answer = record.transact(
+                transaction(entries),
+                operation=operation,
+                completed_by=lambda bundle: arrival.complete(bundle, self._definitions),
+            )
         return {
             entry["fullUrl"]: "/".join(made["response"]["location"].split("/")[-4:-2])
             for entry, made in zip(entries, answer["entry"], strict=True)
@@ -139,8 +142,7 @@ class _Seeding:
 
     def families(self, number: int, writer: Writer, batch: Iterable[Family]) -> dict[str, str]:
         entries = [entry for family in batch for entry in writer.entries(family)]
-        completed = arrival.complete(transaction(entries), self._definitions)
-        return self.write(f"families/{number}", completed["entry"])
+        return self.write(f"families/{number}", entries)
 
     def returns(self, books: Books, quarters: Iterable[Quarter], as_at: date) -> None:
         """Each borough's own return for each quarter; the open one goes to the day before `as_at`."""
