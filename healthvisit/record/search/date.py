@@ -50,8 +50,11 @@ def parsed(text: str) -> DateValue:
     """[prefix]date of a query. Raises ValueError for anything else, 30 February included."""
     match = _VALUE.match(text)
     if match is None:
-        raise ValueError("not a date")
-    return DateValue(match[1] or "eq", *interval(match[2]))
+        raise ValueError("is not a date")
+    try:
+        return DateValue(match[1] or "eq", *interval(match[2]))
+    except ValueError:
+        raise ValueError("is not a date that there is") from None
 
 
 def interval(text: str) -> Interval:

@@ -54,9 +54,9 @@ def parsed(text: str, targets: tuple[str, ...], base: str) -> ReferenceValue:
         return ReferenceValue(targets[0] if len(targets) == 1 else None, text)
     match = _LITERAL.match(text)
     if match is None:
-        raise ValueError("not a reference")
+        raise ValueError("is not a reference")
     if match[1] not in targets:
-        raise ValueError("the parameter does not refer to this type")
+        raise ValueError("names a type that it does not refer to")
     return ReferenceValue(match[1], match[2])
 
 

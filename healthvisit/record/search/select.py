@@ -36,7 +36,7 @@ from healthvisit.record.errors import Invalid, Issue, TooCostly
 from healthvisit.record.search import date, reference, string, token
 from healthvisit.record.search.date import GREATEST, LEAST, SHORT_US, Bounds, DateValue
 from healthvisit.record.search.parameter import Parameter
-from healthvisit.record.search.query import Criterion, SearchQuery
+from healthvisit.record.search.query import Criterion, Include, SearchQuery
 
 MOST_INCLUDED = 5000
 
@@ -542,32 +542,49 @@ class _Search:
         """What the matches refer to by the included parameters, each once, and only what may be reached itself."""
         if not matches or not self.query.includes:
             return []
-        named, target = tables.search_reference.alias("n"), tables.resource.alias("t")
-        asked = [
-            and_(named.c.parameter == parameter.read_as, *([named.c.target_type == of] if of else []))
-            for parameter, narrowed in self.query.includes
-            for of in [narrowed or parameter.target]
-        ]
         rids = [match.rid for match in matches]
-        referred = (
-            select(target.c.rid)
-            .select_from(
-                named.join(
-                    target, and_(target.c.type == named.c.target_type, target.c.id == named.c.target_id)
-                )
-            )
-            .where(named.c.rid.in_(rids), named.c.type == self.query.type, or_(*asked))
-        )
+        referred = [self._referred(rids, each) for each in self.query.includes]
         resource = tables.resource
         found = (
             select(resource.c.rid, resource.c.type, resource.c.id, resource.c.version, resource.c.updated_at)
-            .where(resource.c.rid.in_(referred), resource.c.rid.not_in(rids), self.condition)
+            .where(or_(*referred), resource.c.rid.not_in(rids), self.condition)
             .limit(MOST_INCLUDED + 1)
         )
         included = self._bodies(found, [])
         if len(included) > MOST_INCLUDED:
             raise TooCostly(f"more than {MOST_INCLUDED} resources are included; ask for fewer with _count")
         return included
+
+    def _referred(self, rids: list[int], include: Include) -> ColumnElement[bool]:
+        """Whether a row of tables.resource is what one of these resources refers to by the parameter."""
+        parameter, narrowed = include
+        named, resource = tables.search_reference.alias("n"), tables.resource
+        asked = and_(
+            named.c.rid.in_(rids), named.c.type == self.query.type, named.c.parameter == parameter.read_as
+        )
+        if parameter.canonical:
+            return self._defined(
+                [row for (row,) in self.connection.execute(select(named.c.target_id).where(asked))]
+            )
+        target = tables.resource.alias("t")
+        both = and_(target.c.type == named.c.target_type, target.c.id == named.c.target_id)
+        wanted = select(target.c.rid).select_from(named.join(target, both)).where(asked)
+        only = narrowed or parameter.target
+        return resource.c.rid.in_(wanted.where(target.c.type == only) if only else wanted)
+
+    def _defined(self, urls: list[str]) -> ColumnElement[bool]:
+        """Whether a row of tables.resource is a definition with one of these URLs; of its |version where one is told."""
+        of_version = {url for url in urls if "|" in url}
+        told = {url.partition("|")[0] for url in of_version}
+        url, version = tables.search_token.alias("u"), tables.search_token.alias("v")
+        found: list[ColumnElement[bool]] = [url.c.code.in_(set(urls) - of_version - told)]
+        for each in of_version:
+            address, _, number = each.partition("|")
+            this = select(literal(1)).where(
+                version.c.rid == url.c.rid, version.c.parameter == "version", version.c.code == number
+            )
+            found.append(and_(url.c.code == address, this.exists()))
+        return tables.resource.c.rid.in_(select(url.c.rid).where(url.c.parameter == "url", or_(*found)))
 
 
 _SORTED = {"date": ("low", str(LEAST)), "string": ("folded", "''"), "token": ("code", "''")}

@@ -57,9 +57,7 @@ def _indexed(rows: index.IndexRows, asked: parameter.Parameter) -> set[tuple[Any
             return {row[2:4] for row in rows.string if row[1] == asked.read_as}
         case "reference":
             return {
-                row[2:4]
-                for row in rows.reference
-                if row[1] == asked.read_as and asked.target in ("", row[2])
+                row[2:4] for row in rows.reference if row[1] == asked.read_as and asked.target in ("", row[2])
             }
     return {row[2:4] for row in rows.date if row[1] == asked.read_as and row[2:4] != date.ABSENT}
 
