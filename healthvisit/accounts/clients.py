@@ -5,6 +5,7 @@ No app has a shared secret, and no key is ever fetched: a system's public keys a
 
 import json
 import secrets
+from base64 import urlsafe_b64decode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -217,21 +218,24 @@ def _check_redirect_uri(uri: str) -> None:
 
 def _check_jwks(jwks: Mapping[str, Any]) -> None:
     keys = jwks.get("keys")
-    if not isinstance(keys, list) or not keys:
+    if not isinstance(keys, list) or not keys or not all(isinstance(key, dict) for key in keys):
         raise BadRegistration("a JWK Set holds at least one key")
+    kids = [key.get("kid") for key in keys]
+    if not all(isinstance(kid, str) and kid for kid in kids) or len(set(kids)) != len(kids):
+        raise BadRegistration("each key has a kid of its own")
     for key in keys:
-        if not isinstance(key.get("kid"), str):
-            raise BadRegistration("each key has a kid")
-        if {"d", "p", "q", "k"} & set(key):
+        if {"d", "p", "q", "dp", "dq", "qi", "k"} & set(key):
             raise BadRegistration("only public keys are registered")
         try:
-            if key.get("kty") == "RSA":
-                fits = RSAKey.import_key(key).raw_value.key_size >= 2048
-            else:
-                fits = key.get("kty") == "EC" and key.get("crv") == "P-384" and bool(ECKey.import_key(key))
-        except (JoseError, ValueError, KeyError) as error:
+            is_strong = _is_strong(key)
+        except (JoseError, ValueError, KeyError, TypeError) as error:
             raise BadRegistration("a key cannot be read") from error
-        if not fits:
+        if not is_strong:
             raise BadRegistration("keys are RSA of 2048 bits or more, or EC P-384")
-    if len({key["kid"] for key in keys}) != len(keys):
-        raise BadRegistration("a kid stands twice")
+
+
+def _is_strong(key: Mapping[str, Any]) -> bool:
+    if key.get("kty") == "RSA":
+        modulus = urlsafe_b64decode(key["n"] + "=" * (-len(key["n"]) % 4)).lstrip(b"\0")
+        return len(modulus) * 8 >= 2048 and bool(RSAKey.import_key(dict(key)))
+    return key.get("kty") == "EC" and key.get("crv") == "P-384" and bool(ECKey.import_key(dict(key)))

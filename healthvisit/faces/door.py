@@ -98,7 +98,8 @@ def install(app: Flask, house: House) -> None:
     Raises Unmarked for a view that is not marked, and accounts.keys.Missing where the secrets were not made.
     """
     app.extensions["healthvisit"] = house
-    assert house.access_tokens
+    # Read now, so that a service without its keys does not start.
+    _ = house.access_tokens
     https = house.settings.base_url.startswith("https://")
     app.secret_key = keys.cookie_secret(house.settings.secrets_folder)
     app.config.update(

@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse
 
 from healthvisit.accounts import clients, keys, people, relationships
 from healthvisit.config import Settings
-from healthvisit.database import Database
+from healthvisit.database import Database, metadata
 from healthvisit.definitions import Definitions
 from healthvisit.faces import door, layout, sign_in
 
@@ -57,13 +57,15 @@ class Clock:
 class Service:
     """The app with a nurse of Bury, a parent of two children, a commissioner, and four client apps."""
 
-    def __init__(self, database: Database, folder: Path, **settings: object) -> None:
+    def __init__(
+        self, database: Database, folder: Path, definitions: Definitions | None = None, **settings: object
+    ) -> None:
         self.database = database
         self.clock = Clock()
         secrets = folder / "secrets"
         keys.ensure(secrets)
         self.settings = Settings(secrets_folder=secrets, database_url=str(database.engine.url), **settings)
-        self.house = door.House(self.settings, database, Definitions({}, {}, None), self.clock)
+        self.house = door.House(self.settings, database, definitions or Definitions({}, {}, None), self.clock)
         self.system_key, self.rsa_key = _system_keys()
         with database.writing() as connection:
             self.nurse = people.create_account(
@@ -96,6 +98,16 @@ class Service:
                 jwks={"keys": [key.as_dict(private=False) for key in (self.system_key, self.rsa_key)]},
             )  # fmt: skip
         self.app = an_app(self.house)
+
+    def kept_in_clear(self, secret: str) -> bool:
+        """Whether any column of any table holds the text."""
+        with self.database.reading() as connection:
+            return any(
+                secret in str(value)
+                for table in metadata.sorted_tables
+                for row in connection.execute(table.select())
+                for value in row
+            )
 
     def browser(self) -> "Browser":
         return Browser(self)
