@@ -151,7 +151,12 @@ class BoroughPage:
         return cls(
             borough.name,
             newest.quarter,
-            _share_sentence(newest, area),
+            " ".join(
+                (
+                    f"{words.quarter(newest.quarter)}: {_share(area.digitisation)}.",
+                    _share_sentence(newest, area),
+                )
+            ).strip(),
             f"Counted on {words.day(area.frozen_at.date())}.",
             tuple(Row.of(str(each.quarter), area, line=each.line) for each, area in found),
             tuple(_review_row(_REVIEWS[code], figure) for code, figure in area.reviews.items()),
@@ -168,9 +173,11 @@ def definitions(known: Definitions) -> tuple[tuple[str, str], ...]:
         for each in group["population"]
     }
     coverage = known.by_url(f"{CANONICAL}/Measure/coverage")
+    classes = known.by_url(f"{CANONICAL}/CodeSystem/capture-class")["concept"]
     return (
         ("Recorded digitally", population["numerator"]),
         ("Reviews done", population["denominator"]),
+        *((f"Class {each['code']}: {each['display'].lower()}", each["definition"]) for each in classes),
         ("Share", "Recorded digitally, divided by reviews done. Only every review is 100%."),
         ("Which borough", "A review counts for the borough whose team did it."),
         (
@@ -219,7 +226,7 @@ def _headline(here: QuarterFigures) -> Headline:
 def _share_sentence(here: QuarterFigures, area: Area) -> str:
     figure = area.digitisation
     if figure.rate is None:
-        return f"{_NO_SHARE[figure.reason or 'withheld']}."
+        return ""
     said = f"{words.count(figure.numerator or 0)} of {words.plural(figure.denominator or 0, 'review')}."
     if here.line is None:
         return said
@@ -238,11 +245,14 @@ def _against(rate: Fraction, line: Fraction) -> str:
 
 def _at_target(here: QuarterFigures) -> Headline:
     there = [area.name for area in here.boroughs if area.digitisation.rate == TARGET]
+    assessable, boroughs = here.at_target.assessable, here.at_target.boroughs
+    # A withheld share may be 100%: of what is not known nothing is said.
+    known = "" if assessable == boroughs else f" The share of {words.count(assessable)} of them is known."
+    none = "No borough." if assessable == boroughs else "No borough whose share is known."
     return Headline(
-        f"{here.at_target.at_target} of {here.at_target.boroughs}",
-        f"{words.listed(there)}." if there else "No borough has recorded every review digitally.",
-        f"Boroughs where every review was recorded digitally, out of ten. "
-        f"{words.plural(here.at_target.assessable, 'borough')} can be assessed.",
+        f"{here.at_target.at_target} of {boroughs}",
+        f"{words.listed(there)}." if there else none,
+        f"Boroughs where every review was recorded digitally, out of {words.in_words(boroughs)}.{known}",
     )
 
 

@@ -61,4 +61,4 @@ def _dressed(response: Response) -> Response:
 
 
 def _is_asset(response: Response) -> bool:
-    return (request.endpoint or "").endswith("static") and response.status_code in (200, 206, 304)
+    return (request.endpoint or "").endswith(".static") and "ETag" in response.headers
