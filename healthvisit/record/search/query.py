@@ -225,7 +225,7 @@ class _Reader:
             return word
         match parameter.kind:
             case "token":
-                return _token(word)
+                return _token(parameter, word)
             case "date":
                 return date.parsed(_unescaped(word))
             case "reference":
@@ -312,12 +312,15 @@ def _refuse(code: str, problem: str, name: str) -> NoReturn:
     raise Invalid([Issue(code, f"{named} {problem}", named)])
 
 
-def _token(word: str) -> TokenValue:
+def _token(parameter: Parameter, word: str) -> TokenValue:
     parts = _split(word, "|")
     if len(parts) > 2:
         raise ValueError("has more than one |")
     if len(parts) == 1:
-        return TokenValue(None, kept(_unescaped(word)))
+        # Where the element implies a system, every row has it, and the index is read by both.
+        implied = {path.system for path in parameter.paths}
+        system = implied.pop() if len(implied) == 1 else ""
+        return TokenValue(system or None, kept(_unescaped(word)))
     system, code = (kept(_unescaped(part)) for part in parts)
     if not system and not code:
         raise ValueError("names neither system nor code")

@@ -117,14 +117,16 @@ class _Way(NamedTuple):
 
 
 class _Driver(NamedTuple):
-    """The range of a way as SQL, each resource once.
+    """The range of a way as SQL.
 
+    where: what makes the range; once: what keeps one of the rows of a resource that has several there.
     key: its column that gives the natural order, None for the order of rid. same: the value of that column as an
     expression over tables.resource.
     """
 
     rows: FromClause
     where: tuple[ColumnElement[bool], ...]
+    once: tuple[ColumnElement[bool], ...] = ()
     key: ColumnElement[Any] | None = None
     same: ColumnElement[Any] | None = None
 
@@ -216,7 +218,13 @@ class _Search:
         sure = next((position for position, way in enumerate(ways) if way.one_child), None)
         if sure is not None:
             return sure, self._driver(ways[sure]), True
-        candidates = [position for position, way in enumerate(ways) if way.answers]
+        # The rows of a reference carry the main date: they are fewer than all rows of those dates.
+        referring = any(way.kind == "reference" for way in ways)
+        candidates = [
+            position
+            for position, way in enumerate(ways)
+            if way.answers and not (referring and way.kind == "date" and way.natural == self.query.main)
+        ]
         in_order = [position for position, way in enumerate(ways) if self._streams(way) and self.query.sorts]
         if not candidates:
             # By update where no order is asked: what is written meanwhile comes at the end, nothing is passed over.
@@ -268,27 +276,24 @@ class _Search:
         where = [self._of(rows, criterion)]
         main = self.query.main
         if main is None:
-            return _Driver(rows, tuple(where), rows.c.main_date, literal_column(str(LEAST)))
+            return _Driver(rows, tuple(where), (), rows.c.main_date, literal_column(str(LEAST)))
         bounds = self._bounds(self._said_of(main))
         first = self._first(main, bounds)
         if first > LEAST:
             where.append(rows.c.main_date >= first)
         if bounds.last < GREATEST:
             where.append(rows.c.main_date <= bounds.last)
-        return _Driver(rows, tuple(where), rows.c.main_date, self._key(main))
+        return _Driver(rows, tuple(where), (), rows.c.main_date, self._key(main))
 
     def _token_range(self, criterion: Criterion) -> _Driver:
         rows = tables.search_token.alias("d")
-        where = [self._of(rows, criterion)]
-        value = _one_token(criterion)
-        if value.system is None:
-            # The same code may stand under two systems in one resource: the first of them speaks for it.
-            other = tables.search_token.alias("o")
-            first = select(func.min(other.c.system)).where(
-                self._of(other, criterion), other.c.rid == rows.c.rid
-            )
-            where.append(rows.c.system == first.scalar_subquery())
-        return _Driver(rows, tuple(where))
+        where = (self._of(rows, criterion),)
+        if _one_token(criterion).system is not None:
+            return _Driver(rows, where)
+        # The same code may stand under two systems in one resource: the first of them speaks for it.
+        other = tables.search_token.alias("o")
+        first = select(func.min(other.c.system)).where(self._of(other, criterion), other.c.rid == rows.c.rid)
+        return _Driver(rows, where, (rows.c.system == first.scalar_subquery(),))
 
     def _date_range(self, parameter: Parameter, criteria: Sequence[Criterion]) -> _Driver:
         """Everything said of one date: it is one interval and one row, so one row answers all of it."""
@@ -301,7 +306,7 @@ class _Search:
             where.append(rows.c.low >= first)
         if bounds.last < GREATEST:
             where.append(rows.c.low <= bounds.last)
-        return _Driver(rows, tuple(where), rows.c.low, self._key(parameter))
+        return _Driver(rows, tuple(where), (), rows.c.low, self._key(parameter))
 
     def _update_range(self, criteria: Sequence[Criterion]) -> _Driver:
         rows = tables.resource.alias("d")
@@ -313,7 +318,7 @@ class _Search:
             where.append(at >= bounds.reached)
         if bounds.last < GREATEST:
             where.append(at <= bounds.last)
-        return _Driver(rows, tuple(where), at, tables.resource.c.updated_at)
+        return _Driver(rows, tuple(where), (), at, tables.resource.c.updated_at)
 
     def _said_of(self, parameter: Parameter) -> list[Criterion]:
         return [each for each in self.query.criteria if each.parameter == parameter and each.missing is None]
@@ -332,14 +337,18 @@ class _Search:
         if bounds.reached <= LEAST + SHORT_US:
             return bounds.first
         rows = tables.search_date
-        least = self.connection.execute(
-            select(func.min(rows.c.low)).where(
+        long = (
+            select(func.min(rows.c.low))
+            .where(
                 rows.c.type == self.query.type,
                 rows.c.parameter == parameter.read_as,
                 text(f"high > low + {SHORT_US}"),
                 rows.c.high >= bounds.reached,
             )
-        ).scalar()
+            # SQLite would rather walk all dates until it meets a long one, and as a rule there is none.
+            .with_hint(rows, "INDEXED BY ix_search_date_long", "sqlite")
+        )
+        least = self.connection.execute(long).scalar()
         before = bounds.reached - SHORT_US
         return max(bounds.first, before if least is None else min(before, least))
 
@@ -451,7 +460,7 @@ class _Search:
         """Rows in the order of the range itself, which is read no further than the page."""
         rid = driver.rows.c.rid
         columns = [rid] if driver.key is None else [driver.key, rid]
-        where = list(driver.where)
+        where = [*driver.where, *driver.once]
         if position is not None:
             here, there = tuple_(*columns), tuple_(*(literal(value) for value in position))
             where.append(here < there if descending else here > there)
@@ -466,7 +475,7 @@ class _Search:
     ) -> Select[Any]:
         """Rows of the whole range, sorted."""
         labels = [order.key.label(f"key{at}") for at, order in enumerate(orders)]
-        found = self._in_turn(way, driver, [], labels).where(*driver.where).subquery("found")
+        found = self._in_turn(way, driver, [], labels).where(*driver.where, *driver.once).subquery("found")
         columns = [found.c[f"key{at}"] for at in range(len(orders))] + [found.c.rid]
         directions = _directions([order.descending for order in orders])
         rows = select(*found.c)
@@ -530,7 +539,7 @@ class _Search:
     def _total(self, way: _Way, driver: _Driver, short: bool) -> int:
         """Matches on all pages, counted under the reach predicate."""
         if short or self.is_sqlite:
-            found = self._in_turn(way, driver, []).where(*driver.where).subquery()
+            found = self._in_turn(way, driver, []).where(*driver.where, *driver.once).subquery()
             return self.connection.execute(select(func.count()).select_from(found)).scalar_one()
         # Over long ranges PostgreSQL hashes faster than it seeks.
         holds = [self._holds(each) for each in self.query.criteria]

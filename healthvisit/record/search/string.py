@@ -59,13 +59,15 @@ def condition(row: FromClause, values: tuple[str, ...], modifier: str) -> Column
 
 def _begins(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
     """A range, which both databases read from the index; LIKE only under some settings."""
-    return and_(column >= prefix, column < _after(prefix))
+    after = _after(prefix)
+    return and_(column >= prefix, column < after) if after else column >= prefix
 
 
 def _after(prefix: str) -> str:
-    """The least text that is greater than all that begin with the prefix, by code point."""
+    """The least text that is greater than all that begin with the prefix, by code point; "" where there is none."""
+    prefix = prefix.rstrip("\U0010ffff")
+    if not prefix:
+        return ""
     last = ord(prefix[-1]) + 1
-    if last > 0x10FFFF:
-        return _after(prefix[:-1])
     # Surrogates are no characters; the next one follows them.
     return prefix[:-1] + chr(0xE000 if last == 0xD800 else last)
