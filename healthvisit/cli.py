@@ -37,8 +37,8 @@ OFFSET_FILE = Path("instance/clock-offset-days")
 TABLET = "healthvisit-tablet"
 TABLET_SCOPE = (
     "offline_access user/Patient.rs user/Encounter.crus user/QuestionnaireResponse.crus user/Observation.rs "
-    "user/EpisodeOfCare.rs user/Questionnaire.rs user/Organization.rs user/Practitioner.rs user/PlanDefinition.rs "
-    "user/CodeSystem.rs user/Provenance.crs"
+    "user/EpisodeOfCare.rs user/Questionnaire.rs user/Organization.rs user/Practitioner.rs "
+    "user/PlanDefinition.rs user/CodeSystem.rs user/Provenance.crs"
 )
 
 
@@ -86,7 +86,7 @@ def migrate(shell: Shell) -> None:
 @main.command()
 @click.pass_obj
 def load_definitions(shell: Shell) -> None:
-    """Store the FHIR definitions that have changed; make the keys and register the tablet where they are not yet."""
+    """Store the FHIR definitions that have changed; make the keys and register the tablet if they are not yet."""
     keys.ensure(shell.settings.secrets_folder)
     with the_record.opened(
         shell.database,
@@ -213,7 +213,7 @@ Sign in as (every child and every number is invented):""")
 
 
 def _clock_offset_days(today: date) -> int:
-    """Days from the real calendar to the demonstration's, whose first day is in DEMO_DAY's week, on today's weekday."""
+    """Days from the real calendar to the demonstration's, which begins in DEMO_DAY's week on today's weekday."""
     if not OFFSET_FILE.exists():
         first = DEMO_DAY + timedelta(days=today.weekday())
         OFFSET_FILE.parent.mkdir(parents=True, exist_ok=True)

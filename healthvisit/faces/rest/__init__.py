@@ -1,6 +1,7 @@
 """The FHIR face: R4 interactions over HTTP at /fhir.
 
-Must not know SQL, nor which rows a requester reaches. One file per group of interactions; `blueprint` joins them.
+Must not know SQL, nor which rows a requester reaches. One file per group of interactions; `blueprint` joins
+them.
 Source: https://hl7.org/fhir/R4/http.html
 """
 

@@ -1,0 +1,198 @@
+"""The whole service with invented children, met only through HTTP, as its people and apps meet it."""
+
+import base64
+import hashlib
+import json
+import re
+import time
+import uuid
+from datetime import UTC, date, datetime
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from flask.testing import FlaskClient
+from joserfc import jwt
+from joserfc.jwk import ECKey
+from werkzeug.test import TestResponse
+
+from healthvisit.accounts import keys, people
+from healthvisit.app import create_app
+from healthvisit.cli import DEMO_DAY, TABLET, TABLET_SCOPE
+from healthvisit.config import Settings
+from healthvisit.database import Database
+from healthvisit.exact_json import JSON, dumps, loads
+from healthvisit.synthetic import demo
+
+BASE = "http://127.0.0.1:8000"
+FHIR = "application/fhir+json"
+STAFF_APP, STAFF_SCOPE = "staff-app", "user/*.crus"
+
+
+class Demonstration:
+    """app: the service on its own copy of a seeded record, believing that it is 15 February 2021."""
+
+    def __init__(self, url: str, secrets: Path) -> None:
+        keys.ensure(secrets)
+        self.secrets = secrets
+        self.settings = Settings(
+            database_url=url,
+            secrets_folder=secrets,
+            base_url=BASE,
+            clock_offset_days=(DEMO_DAY - datetime.now(UTC).date()).days,
+        )
+        self.app = create_app(self.settings)
+        self.database: Database = self.app.extensions["healthvisit"].database
+        self._apps: dict[str, App] = {}
+
+    def browser(self, name: str) -> FlaskClient:
+        """A browser in which this person has signed in."""
+        client = self.app.test_client()
+        answer = client.post(
+            "/sign-in",
+            data={"csrf_token": form_token(client.get("/sign-in")), "name": name, "password": demo.PASSWORD},
+        )
+        assert answer.status_code == 303, answer.text
+        return client
+
+    def tablet(self, name: str) -> "App":
+        """The tablet of this health visitor, with the token that it was given for a code."""
+        if name not in self._apps:
+            self._apps[name] = App(self.app.test_client(), self._staff_token(name, TABLET, TABLET_SCOPE))
+        return self._apps[name]
+
+    def staff_app(self, name: str) -> "App":
+        """An app that this health visitor has given all that a health visitor may give."""
+        key = f"{name}'s other app"
+        if key not in self._apps:
+            self._apps[key] = App(self.app.test_client(), self._staff_token(name, STAFF_APP, STAFF_SCOPE))
+        return self._apps[key]
+
+    def system(self) -> "App":
+        """Bury's child health system, with the token that it was given for its signed assertion."""
+        if demo.CLIENT_ID not in self._apps:
+            self._apps[demo.CLIENT_ID] = App(self.app.test_client(), self._system_token())
+        return self._apps[demo.CLIENT_ID]
+
+    def a_child(self, app: "App", *, born_from: date | None = None, born_to: date | None = None) -> str:
+        """Id of a child of the app's borough, whose service has answered for the child from birth until now."""
+        born = [("birthdate", f"ge{born_from}")] if born_from else []
+        born += [("birthdate", f"le{born_to}")] if born_to else []
+        children = app.found("Patient", *born, ("_count", "200"))
+        standing = app.found("EpisodeOfCare", ("status", "active"), ("_count", "1000"))
+        answering = {episode["patient"]["reference"] for episode in standing}
+        return next(child["id"] for child in children if f"Patient/{child['id']}" in answering)
+
+    def _staff_token(self, name: str, client: str, scope: str) -> str:
+        verifier = base64.urlsafe_b64encode(hashlib.sha256(name.encode()).digest()).decode().rstrip("=") + "x"
+        challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+        sent = self.browser(name).get(
+            "/authorize",
+            query_string={
+                "response_type": "code",
+                "client_id": client,
+                "redirect_uri": f"{BASE}/tablet/signed-in",
+                "scope": scope,
+                "state": "a-state-of-the-tablet",
+                "aud": f"{BASE}/fhir",
+                "code_challenge": challenge,
+                "code_challenge_method": "S256",
+            },
+        )
+        code = parse_qs(urlsplit(sent.location).query)["code"][0]
+        return self._token(
+            grant_type="authorization_code",
+            client_id=client,
+            redirect_uri=f"{BASE}/tablet/signed-in",
+            code=code,
+            code_verifier=verifier,
+        )
+
+    def _system_token(self) -> str:
+        key = ECKey.import_key(json.loads((self.secrets / demo.KEY_FILE).read_text()))
+        at = int(time.time())
+        claims = {
+            "iss": demo.CLIENT_ID,
+            "sub": demo.CLIENT_ID,
+            "aud": f"{BASE}/token",
+            "jti": str(uuid.uuid4()),
+            "iat": at,
+            "exp": at + 200,
+        }
+        return self._token(
+            grant_type="client_credentials",
+            scope="system/*.crus",
+            client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            client_assertion=jwt.encode({"alg": "ES384", "kid": key.kid}, claims, key, algorithms=["ES384"]),
+        )
+
+    def _token(self, **sent: str) -> str:
+        answer = self.app.test_client().post("/token", data=sent)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json["access_token"])
+
+
+class App:
+    """A client of /fhir with its access token. Bodies are exact: decimals go out and come back as Decimal."""
+
+    def __init__(self, client: FlaskClient, token: str) -> None:
+        self.client = client
+        self.headers = {"Authorization": f"Bearer {token}"}
+
+    def get(self, path: str, **headers: str) -> TestResponse:
+        return self.client.get(path, headers=self.headers | headers)
+
+    def post(self, path: str, body: JSON | bytes, *, operation: str | None = None, **headers: str) -> TestResponse:
+        named = {"Idempotency-Key": operation} if operation else {}
+        text = body if isinstance(body, bytes) else dumps(body)
+        return self.client.post(
+            path, data=text, headers=self.headers | named | {"Content-Type": FHIR} | spelled(headers)
+        )
+
+    def put(self, path: str, body: JSON, **headers: str) -> TestResponse:
+        return self.client.put(
+            path, data=dumps(body), headers=self.headers | {"Content-Type": FHIR} | spelled(headers)
+        )
+
+    def read(self, path: str) -> JSON:
+        answer = self.get(path)
+        assert answer.status_code == 200, answer.text
+        found: JSON = loads(answer.data)
+        return found
+
+    def found(self, type_: str, *parameters: tuple[str, str]) -> list[JSON]:
+        """All matches of one page."""
+        answer = self.client.get(f"/fhir/{type_}", query_string=list(parameters), headers=self.headers)
+        assert answer.status_code == 200, answer.text
+        return [e["resource"] for e in loads(answer.data).get("entry", []) if e["search"]["mode"] == "match"]
+
+
+def spelled(headers: dict[str, str]) -> dict[str, str]:
+    """If_Match -> If-Match."""
+    return {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+def form_token(page: TestResponse) -> str:
+    match = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
+    assert match, page.text
+    return match[1]
+
+
+def faults(answer: TestResponse) -> list[tuple[str, list[str]]]:
+    """(issue code, expressions) of an OperationOutcome."""
+    body = loads(answer.data)
+    assert body["resourceType"] == "OperationOutcome", answer.text
+    return [(issue["code"], issue.get("expression", [])) for issue in body["issue"]]
+
+
+def located(answer: TestResponse) -> str:
+    """"Type/id" of the first thing a transaction made, or of what a create made."""
+    where = answer.headers.get("Location") or answer.json["entry"][0]["response"]["location"]
+    return "/".join(where.split("/")[-4:-2])
+
+
+def leave_bury(demonstration: Demonstration) -> None:
+    """The health visitor of Bury leaves the borough today."""
+    with demonstration.database.writing() as connection:
+        account = people.named(connection, "bury")
+        assert account is not None
+        people.leave_borough(connection, account, "E08000002", until_on=DEMO_DAY)
