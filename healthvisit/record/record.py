@@ -379,7 +379,8 @@ class Record:
     @contextmanager
     def _interaction(self, code: str, type_: str, id_: str | None = None) -> Iterator[Event]:
         """One audit event, whether it is done or refused."""
-        event = Event(code, type_, id_)
+        # A text that is no id is not written down: it can hold anything.
+        event = Event(code, type_, id_ if id_ is not None and references.is_id(id_) else None)
         self._events.append(event)
         try:
             yield event
@@ -744,7 +745,7 @@ def _sorted(value: JSON) -> bytes:
 
 def _id(text: str) -> str:
     """An id that can stand in a statement; any other text is the id of nothing."""
-    if references.literal(f"X/{text}") is None and references.literal(f"Xx/{text}") is None:
+    if not references.is_id(text):
         raise NotFound
     return text
 

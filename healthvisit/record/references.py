@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 from healthvisit.record.errors import Issue
 from healthvisit.record.tables import resource
 
+_ID = re.compile(r"[A-Za-z0-9.\-]{1,64}\Z")
 # Type/id, with or without a version, relative to this service.
 _LITERAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?\Z")
 _CONDITIONAL = re.compile(r"([A-Z][A-Za-z]+)\?(.+)\Z", re.DOTALL)
@@ -28,6 +29,11 @@ class Target(NamedTuple):
     rid: int
     child_rid: int | None
     writable: bool
+
+
+def is_id(text: str) -> bool:
+    """Whether a text has the form of a resource's id."""
+    return _ID.match(text) is not None
 
 
 def literal(reference: str) -> Key | None:

@@ -1,7 +1,7 @@
 """The gate for FHIR bodies: what is let in, and what is refused, with which words and where.
 
-tests/record/examples holds examples of HL7's own R4 package (hl7.fhir.r4.examples 4.0.1, CC0), as published, and one
-child with every element and extension of UK Core Patient 2.6.1, made up here.
+tests/record/examples holds examples of HL7's own R4 package (hl7.fhir.r4.examples 4.0.1, CC0), as published, and
+one child with every element and extension of UK Core Patient 2.6.1, made up here.
 """
 
 import copy

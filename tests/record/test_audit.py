@@ -1,0 +1,229 @@
+import pytest
+
+from healthvisit.record.errors import Forbidden, Invalid, NotFound, RecordError, Unprocessable
+from healthvisit.record.record import opened
+from healthvisit.record.validation import checked
+from tests.builders import NOW, a_child, a_patient, a_requester, a_visit, an_episode, an_observation
+
+NEVER = "01900000-0000-7000-8000-000000000000"
+
+
+@pytest.fixture
+def enter(furnished, definitions):
+    def enter(requester, *, writing=False, at=NOW, request=""):
+        return opened(furnished, requester, definitions=definitions, at=at, writing=writing, request=request)
+
+    return enter
+
+
+@pytest.fixture
+def child(furnished, definitions):
+    return a_child().with_review("two-year", on="2021-02-01").kept_in(furnished, definitions)
+
+
+def rows(database, account):
+    """Events of an account in the order of recording."""
+    with database.reading() as connection:
+        return [
+            tuple(row)
+            for row in connection.exec_driver_sql(
+                "select interaction, outcome, type, resource_id, version, child_rid is not null"
+                f" from audit_event where account = '{account}' order by seq"
+            )
+        ]
+
+
+def test_each_interaction_leaves_one_event(enter, furnished, child):
+    with enter(a_requester(account="a")) as record:
+        record.read("Patient", child.id)
+        record.vread("Patient", child.id, "1")
+        record.history("Patient", child.id)
+        record.search("Encounter", [("patient", child.reference)])
+        record.search("Encounter", [])
+        list(record.each("Observation", [("patient", child.reference)]))
+    assert rows(furnished, "a") == [
+        ("read", 0, "Patient", child.id, 1, True),
+        ("vread", 0, "Patient", child.id, 1, True),
+        ("history-instance", 0, "Patient", child.id, None, True),
+        ("search-type", 0, "Encounter", None, None, True),
+        ("search-type", 0, "Encounter", None, None, False),
+        ("search-type", 0, "Observation", None, None, True),
+    ]
+
+
+def test_each_entry_of_a_transaction_leaves_its_own(enter, furnished, child):
+    with enter(a_requester(account="a"), writing=True) as record:
+        record.transact(a_visit(child.reference))
+    found = rows(furnished, "a")
+    assert [(interaction, outcome, type_, ours) for interaction, outcome, type_, _, _, ours in found] == [
+        ("transaction", 0, None, False),
+        ("create", 0, "Encounter", True),
+        ("create", 0, "QuestionnaireResponse", True),
+    ]
+
+
+def test_a_refusal_is_kept_though_what_it_refused_is_undone(enter, furnished, child):
+    def ask(requester, of, *, writing=False):
+        with pytest.raises(RecordError), enter(requester, writing=writing) as record:
+            of(record)
+
+    salford = a_requester(boroughs=["salford"], account="s")
+    ask(salford, lambda record: record.read("Patient", child.id))
+    ask(salford, lambda record: record.search("Patient", [("nonsense", "1")]))
+    ask(
+        salford,
+        lambda record: record.create("Observation", an_observation(child.reference)),
+        writing=True,
+    )
+    ask(a_requester("commissioner", account="c"), lambda record: record.search("Patient", []))
+    assert rows(furnished, "s") == [
+        ("read", 4, "Patient", child.id, None, False),
+        ("search-type", 4, "Patient", None, None, False),
+        ("create", 4, "Observation", None, None, False),
+    ]
+    assert rows(furnished, "c") == [("search-type", 4, "Patient", None, None, False)]
+
+
+def test_what_was_undone_is_not_told_as_done(enter, furnished):
+    def ask():
+        with enter(a_requester(account="a"), writing=True) as record:
+            record.create("Patient", a_patient())
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        ask()
+    assert rows(furnished, "a") == [("create", 8, "Patient", None, None, False)]
+
+
+def test_a_text_that_is_no_id_is_not_written_down(enter, furnished):
+    with pytest.raises(NotFound), enter(a_requester(account="a")) as record:
+        record.read("Patient", "Poppy Ashworth, 9990000018")
+    assert rows(furnished, "a") == [("read", 4, "Patient", None, None, False)]
+
+
+def test_an_event_is_read_as_a_fhir_audit_event(enter, definitions, child):
+    with enter(a_requester(account="a", client="tablet"), request="r-1") as record:
+        record.read("Encounter", child.made["two-year"])
+    with enter(a_requester()) as record:
+        found = record.search("AuditEvent", [("patient", child.reference), ("subtype", "read")])
+        assert found.total == 1
+        event = found.matches[0].json()
+        assert record.read("AuditEvent", event["id"]).json() == event
+    checked(event, type="AuditEvent", definitions=definitions)
+    assert event["subtype"] == [{"system": "http://hl7.org/fhir/restful-interaction", "code": "read"}]
+    assert event["agent"][0]["who"] == {"identifier": {"value": "a"}}
+    assert event["agent"][1]["who"] == {"identifier": {"value": "tablet"}}
+    assert [entity["what"].get("reference") for entity in event["entity"]] == [
+        child.reference,
+        f"Encounter/{child.made['two-year']}/_history/1",
+        None,
+    ]
+
+
+def test_no_event_holds_a_name_or_a_number(enter, furnished, child):
+    with enter(a_requester(account="a")) as record:
+        record.search("Patient", [("identifier", child.nhs_number)])
+        record.search("Patient", [("family", "Ashworth")])
+    with furnished.reading() as connection:
+        everything = repr(connection.exec_driver_sql("select * from audit_event").all())
+    assert child.nhs_number not in everything
+    assert "Ashworth" not in everything
+
+
+def test_the_events_about_a_child_follow_the_child(enter, child):
+    with enter(a_requester(account="a")) as record:
+        record.read("Patient", child.id)
+    asked = [("patient", child.reference), ("subtype", "read")]
+    with enter(a_requester(boroughs=["salford"])) as record:
+        assert record.search("AuditEvent", asked).total == 0
+        assert record.search("AuditEvent", []).total == 0
+    with enter(a_requester(), writing=True) as record:
+        episode = an_episode(child.reference, end="2021-02-15")
+        record.update(
+            "EpisodeOfCare", child.made["episode"], {**episode, "id": child.made["episode"]}, if_match="1"
+        )
+    with enter(a_requester("service"), writing=True) as record:
+        record.create("EpisodeOfCare", an_episode(child.reference, borough="salford", start="2021-02-15"))
+    with enter(a_requester(boroughs=["salford"])) as record:
+        assert record.search("AuditEvent", asked).total == 1
+    with enter(a_requester()) as record:
+        assert record.search("AuditEvent", asked).total == 0
+
+
+@pytest.mark.parametrize(
+    ("parameters", "is_found"),
+    [
+        ([("date", "2021-02-15")], True),
+        ([("date", "lt2021-02-15")], False),
+        ([("date", "ge2021-02-15"), ("date", "lt2021-02-16")], True),
+        ([("type", "rest")], True),
+        ([("type", "http://terminology.hl7.org/CodeSystem/audit-event-type|rest")], True),
+        ([("type", "object")], False),
+        ([("subtype", "read")], True),
+        ([("subtype", "create,read")], True),
+        ([("subtype", "vread")], False),
+        ([("_sort", "-date"), ("_count", "10")], True),
+    ],
+)
+def test_events_are_found_by_date_and_kind(enter, child, parameters, is_found):
+    with enter(a_requester(account="a")) as record:
+        record.read("Patient", child.id)
+    with enter(a_requester()) as record:
+        found = record.search("AuditEvent", [*parameters, ("entity", child.reference)])
+    accounts = [version.json()["agent"][0]["who"]["identifier"]["value"] for version in found.matches]
+    assert ("a" in accounts) == is_found
+
+
+def test_the_number_of_events_is_told_alone(enter, child):
+    with enter(a_requester()) as record:
+        found = record.search("AuditEvent", [("patient", child.reference), ("_count", "0")])
+    assert found.matches == []
+    # the Patient, the episode and the Encounter were written
+    assert found.total == 3
+
+
+def test_events_come_in_pages_newest_first(enter, child):
+    with enter(a_requester(account="a")) as record:
+        for _ in range(5):
+            record.read("Patient", child.id)
+    asked = [("patient", child.reference), ("subtype", "read"), ("_count", "2")]
+    with enter(a_requester()) as record:
+        ids, page = [], None
+        while True:
+            found = record.search("AuditEvent", [*asked, *([("_page", page)] if page else [])])
+            ids += [version.id for version in found.matches]
+            page = found.next
+            if page is None:
+                break
+    assert len(ids) == len(set(ids)) == 5
+    assert ids == sorted(ids, reverse=True)
+
+
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        ("agent", "x"),
+        ("_sort", "patient"),
+        ("date", "yesterday"),
+        ("_count", "-1"),
+        ("_page", "x"),
+        ("entity", "x"),
+    ],
+)
+def test_events_are_not_searched_by_what_is_not_understood(enter, parameter):
+    with pytest.raises(Invalid), enter(a_requester()) as record:
+        record.search("AuditEvent", [parameter])
+
+
+@pytest.mark.parametrize("role", ["parent", "commissioner", "system-client"])
+def test_parents_commissioners_and_systems_read_no_events(enter, child, role):
+    requester = a_requester(role, children=[child.id])
+    with pytest.raises(Forbidden), enter(requester) as record:
+        record.search("AuditEvent", [])
+    with pytest.raises(Forbidden), enter(requester) as record:
+        record.read("AuditEvent", NEVER)
+
+
+def test_nobody_writes_an_event(enter):
+    with pytest.raises((Forbidden, Unprocessable, Invalid)), enter(a_requester(), writing=True) as record:
+        record.create("AuditEvent", {"resourceType": "AuditEvent"})
