@@ -14,6 +14,7 @@ from healthvisit.record.errors import Issue, Unprocessable
 from healthvisit.record.record import Record
 from healthvisit.reviews import encounters, scoring
 
+BOROUGH_RETURN = f"{CANONICAL}/Measure/borough-return"
 _REVIEWS = {f"{CANONICAL}/Questionnaire/{form}": review for review, form in encounters.FORMS.items()}
 
 
@@ -34,6 +35,7 @@ def complete(bundle: JSON, definitions: Definitions, record: Record | None = Non
     """
     entries: list[JSON] = bundle.get("entry", [])
     _refuse_results_sent(entries)
+    _refuse_figures_sent(entries)
     posted = {
         entry["fullUrl"]: entry["resource"]
         for entry in entries
@@ -80,6 +82,19 @@ def _refuse_results_sent(entries: Sequence[JSON]) -> None:
                     "results of a form are made by the server from its answers",
                     f"Bundle.entry[{number}].resource.derivedFrom",
                 )
+
+
+def _refuse_figures_sent(entries: Sequence[JSON]) -> None:
+    """A borough's system sends its own return; what is published is frozen by the service alone."""
+    for number, entry in enumerate(entries):
+        report = entry.get("resource", {})
+        if report.get("resourceType") != "MeasureReport" or entry["request"]["method"] not in ("POST", "PUT"):
+            continue
+        if report.get("measure", "").partition("|")[0] != BOROUGH_RETURN:
+            raise Unprocessable(
+                "a borough reports by its own return, and by no other measure",
+                f"Bundle.entry[{number}].resource.measure",
+            )
 
 
 def _reference(response: JSON, element: str, here: str) -> str:

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import islice
-from typing import cast
+from typing import NamedTuple, cast
 
 from healthvisit.definitions import CANONICAL, Definitions
 from healthvisit.exact_json import JSON
@@ -33,18 +33,18 @@ from healthvisit.programme.digitisation import (
 from healthvisit.record.record import Record
 from healthvisit.reviews import encounters, scoring
 from healthvisit.reviews.answers import Coding, by_link_id
+from healthvisit.reviews.arrival import BOROUGH_RETURN
 
 REVIEWS = ("antenatal", "new-birth", "six-to-eight-week", "one-year", "two-year")
 COVERED = REVIEWS[1:]
 DIGITISATION = f"{CANONICAL}/Measure/digitisation"
-BOROUGH_RETURN = f"{CANONICAL}/Measure/borough-return"
 GREATER_MANCHESTER = "Organization/greater-manchester"
 NOT_ASSESSABLE = f"{CANONICAL}/StructureDefinition/not-assessable"
 PROVISIONAL = f"{CANONICAL}/StructureDefinition/provisional"
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 POPULATION = "http://terminology.hl7.org/CodeSystem/measure-population"
 ALL = disclosure.ALL
-CHUNK = 200
+CHUNK = 500
 
 
 @dataclass
@@ -69,7 +69,7 @@ def close(record: Record, quarter: Quarter, *, on: date, boroughs: Iterable[str]
     """
     if quarter.first_on > on:
         raise ValueError(f"{quarter} has not begun")
-    found = {borough.slug: _of_borough(record, borough.slug, quarter, on) for borough in BOROUGHS}
+    found = _boroughs(record, quarter, on)
     _add_coverage(record, quarter, found, min(quarter.last_on, on))
     wanted = None if boroughs is None else set(boroughs)
     reports = _reports(record, quarter, found, wanted, is_open=on <= quarter.last_on)
@@ -87,23 +87,60 @@ def organization(borough: str) -> str:
 # What was done, and how it was captured
 
 
-@dataclass(frozen=True)
-class _Completed:
+class _Contact(NamedTuple):
+    """What the counting needs of one completed review; the resources themselves are not kept."""
+
+    encounter: str
+    borough: str
+    review: str
+    on: date
+    mode: Mode
+    ended_at: datetime | None
+    recorded_at: datetime
+
+    @property
+    def has_form(self) -> bool:
+        return self.review in encounters.FORMS and self.mode in ("point-of-care", "transcribed")
+
+
+class _Form(NamedTuple):
+    recorded_at: datetime | None
+    is_complete: bool
+
+
+class _Completed(NamedTuple):
     review: str
     on: date
     capture: CaptureClass
 
 
-def _of_borough(record: Record, borough: str, quarter: Quarter, on: date) -> _Borough:
-    completed = [each for each in _completed(record, borough, quarter) if each.on <= on]
-    returned = _newest_return(record, borough, quarter)
+def _boroughs(record: Record, quarter: Quarter, on: date) -> dict[str, _Borough]:
+    """Every borough's completed reviews of the quarter, with what only its own return knows."""
+    completed: dict[str, list[_Completed]] = {borough.slug: [] for borough in BOROUGHS}
+    contacts = _contacts(record, quarter, on)
+    forms = _forms(record, [each.encounter for each in contacts if each.has_form])
+    for each in contacts:
+        form = forms.get(each.encounter, _Form(None, each.review not in encounters.FORMS))
+        found = capture_class(
+            each.mode,
+            contact_ended_at=each.ended_at,
+            recorded_at=form.recorded_at or each.recorded_at,
+            complete=form.is_complete,
+        )
+        if found is not None:
+            completed[each.borough].append(_Completed(each.review, each.on, found))
+    returns = _returns(record, quarter)
+    return {slug: _reconciled(found, returns.get(slug)) for slug, found in completed.items()}
+
+
+def _reconciled(completed: Sequence[_Completed], returned: JSON | None) -> _Borough:
     if returned is None:
         return _Borough({review: _counted(completed, review) for review in REVIEWS})
     until = date.fromisoformat(returned["period"]["end"][:10])
     books = _returned(returned)
     counts = {}
     for review in REVIEWS:
-        # What came after the last day of the return is not yet in the borough's books, and takes nothing from
+        # What came after the return's last day is not in the borough's books yet, and takes nothing from
         # them.
         within = _counted((each for each in completed if each.on <= until), review)
         after = _counted((each for each in completed if each.on > until), review)
@@ -116,107 +153,109 @@ def _counted(completed: Iterable[_Completed], review: str) -> Counts:
     return Counts.of(each.capture for each in completed if each.review == review)
 
 
-def _completed(record: Record, borough: str, quarter: Quarter) -> Iterator[_Completed]:
-    """Each child's completed review of the quarter once: the first, where it was recorded twice."""
+def _contacts(record: Record, quarter: Quarter, on: date) -> list[_Contact]:
+    """Each child's completed review of the quarter once: the first, where a team recorded it twice."""
     day = timedelta(days=1)
-    contacts: dict[tuple[str, str], tuple[date, JSON, datetime]] = {}
+    found: dict[tuple[str, str, str], _Contact] = {}
     for version in record.each(
         "Encounter",
         [
-            ("service-provider", organization(borough)),
-            ("status", "finished"),
             # A contact near midnight may fall on another day in UTC: the civil date decides below.
             ("date", f"ge{quarter.first_on - day}"),
-            ("date", f"le{quarter.last_on + day}"),
+            ("date", f"le{min(quarter.last_on, on) + day}"),
         ],
     ):
         body = version.json()
-        review, event = encounters.review_of(body), encounters.event(body)
-        if review not in REVIEWS or event is None or event.outcome != "completed" or event.on not in quarter:
+        review, event, borough = encounters.review_of(body), encounters.event(body), _borough(record, body)
+        if borough is None or review not in REVIEWS or event is None or event.outcome != "completed":
             continue
-        first_at = version.updated_at
-        if version.version > 1:
-            first_at = record.vread("Encounter", version.id, "1").updated_at
-        key = body["subject"]["reference"], review
-        if key not in contacts or event.on < contacts[key][0]:
-            contacts[key] = event.on, body, first_at
-    responses = _responses(record, [body for _, body, _ in contacts.values()])
-    for (_, review), (happened_on, body, first_at) in contacts.items():
-        found = _capture_class(
-            review, body, responses.get(f"Encounter/{body['id']}"), first_at, record.definitions
+        key = body["subject"]["reference"], review, borough
+        if event.on not in quarter or event.on > on or (key in found and found[key].on <= event.on):
+            continue
+        first = version if version.version == 1 else record.vread("Encounter", version.id, "1")
+        found[key] = _Contact(
+            f"Encounter/{version.id}",
+            borough,
+            review,
+            event.on,
+            cast(Mode, encounters.stated(body, "capture-mode") or "unknown"),
+            encounters.ended_at(body),
+            encounters.instant(body, "recorded-at") or first.updated_at,
         )
-        if found is not None:
-            yield _Completed(review, happened_on, found)
+    return list(found.values())
 
 
-def _responses(record: Record, contacts: Sequence[JSON]) -> dict[str, JSON]:
-    """The form of each contact that should have one, by the contact's reference."""
-    formed = [
-        f"Encounter/{body['id']}"
-        for body in contacts
-        if encounters.review_of(body) in encounters.FORMS
-        and encounters.stated(body, "capture-mode") in ("point-of-care", "transcribed")
-    ]
+def _borough(record: Record, encounter: JSON) -> str | None:
+    """Slug of the borough whose team made the contact."""
+    reference = encounter.get("serviceProvider", {}).get("reference", "")
+    gss = record.definitions.boroughs.get(reference.removeprefix("Organization/"))
+    return None if gss is None else BY_GSS[gss].slug
+
+
+def _forms(record: Record, contacts: Sequence[str]) -> dict[str, _Form]:
+    """When the form of each contact was filled in, and whether it is complete, by the contact's reference."""
     return {
-        response["encounter"]["reference"]: response
-        for chunk in _chunks(formed)
-        for response in _each(record, "QuestionnaireResponse", ("encounter", ",".join(chunk)))
-        if response.get("status") in ("completed", "amended")
+        body["encounter"]["reference"]: _Form(
+            encounters.moment(body.get("authored")), is_complete(body, record.definitions)
+        )
+        for chunk in _chunks(contacts)
+        for body in _each(record, "QuestionnaireResponse", ("encounter", ",".join(chunk)))
+        if body.get("status") in ("completed", "amended")
     }
 
 
-def _capture_class(
-    review: str, encounter: JSON, response: JSON | None, first_at: datetime, definitions: Definitions
-) -> CaptureClass | None:
-    recorded_at = encounters.instant(encounter, "recorded-at") or first_at
-    if response is not None:
-        recorded_at = encounters.moment(response.get("authored")) or recorded_at
-    return capture_class(
-        cast(Mode, encounters.stated(encounter, "capture-mode") or "unknown"),
-        contact_ended_at=encounters.ended_at(encounter),
-        recorded_at=recorded_at,
-        complete=is_complete(review, response, definitions),
-    )
+def is_complete(response: JSON, definitions: Definitions) -> bool:
+    """Whether the answers that its review needs are there: the gate before class A and B (domain facts 8.2).
 
-
-def is_complete(review: str, response: JSON | None, definitions: Definitions) -> bool:
-    """Whether the answers that this review needs are there: the gate before class A and B (domain facts 8.2).
-
-    6 to 8 weeks: feeding status known. 2 years: the form is named and all five domains have points. A review
-    without a form of ours yet is complete as it is.
+    6 to 8 weeks: feeding status known. 2 years: the form is named and all five domains have points.
     """
-    if review not in encounters.FORMS:
-        return True
-    if response is None:
-        return False
     answers = by_link_id(response)
-    if review == "six-to-eight-week":
+    form = response["questionnaire"].partition("|")[0].rpartition("/")[2]
+    if form == encounters.FORMS["six-to-eight-week"]:
         feeding = answers.get("feeding-status")
         return feeding is not None and isinstance(feeding.value, Coding) and feeding.value.code != "unknown"
     counted = scoring.score(answers, definitions.pack)
-    return counted is not None and counted.is_complete
+    return form == encounters.FORMS["two-year"] and counted is not None and counted.is_complete
 
 
 # The borough's own return
 
 
-def _newest_return(record: Record, borough: str, quarter: Quarter) -> JSON | None:
-    """The return that begins with the quarter and goes furthest into it; the newest where two go as far."""
-    found = [
-        body
-        for body in _each(
-            record,
-            "MeasureReport",
-            ("measure", BOROUGH_RETURN),
-            ("reporter", organization(borough)),
-            ("period", f"ge{quarter.first_on}"),
-            ("period", f"le{quarter.last_on}"),
-        )
-        if body.get("status") == "complete"
-        and body["period"].get("start", "")[:10] == quarter.first_on.isoformat()
-        and quarter.first_on.isoformat() <= body["period"].get("end", "")[:10] <= quarter.last_on.isoformat()
-    ]
-    return max(found, key=lambda body: (body["period"]["end"][:10], _date(body)), default=None)
+def _returns(record: Record, quarter: Quarter) -> dict[str, JSON]:
+    """Each borough's return that begins with the quarter: the one that goes furthest into it, then the
+    newest.
+    """
+    first_on, last_on = quarter.first_on.isoformat(), quarter.last_on.isoformat()
+    found: dict[str, JSON] = {}
+    for body in _each(
+        record,
+        "MeasureReport",
+        ("measure", BOROUGH_RETURN),
+        ("period", f"ge{first_on}"),
+        ("period", f"le{last_on}"),
+    ):
+        gss = record.definitions.boroughs.get(_reporter(body).removeprefix("Organization/"))
+        start, end = body["period"].get("start", "")[:10], body["period"].get("end", "")[:10]
+        if (
+            gss is None
+            or body.get("status") != "complete"
+            or start != first_on
+            or not start <= end <= last_on
+        ):
+            continue
+        slug = BY_GSS[gss].slug
+        if slug not in found or _reach(found[slug]) <= _reach(body):
+            found[slug] = body
+    return found
+
+
+def _reach(report: JSON) -> tuple[str, datetime]:
+    return report["period"]["end"][:10], _date(report)
+
+
+def _reporter(report: JSON) -> str:
+    reference: str = report.get("reporter", {}).get("reference", "")
+    return reference
 
 
 def _returned(report: JSON) -> dict[str, int]:
@@ -506,7 +545,7 @@ def figures(record: Record) -> tuple[QuarterFigures, ...]:
     """
     newest: dict[tuple[Quarter, str], JSON] = {}
     for body in _each(record, "MeasureReport", ("measure", DIGITISATION)):
-        key = Quarter.of(date.fromisoformat(body["period"]["start"][:10])), body["reporter"]["reference"]
+        key = Quarter.of(date.fromisoformat(body["period"]["start"][:10])), _reporter(body)
         if body.get("status") == "complete" and (key not in newest or _date(newest[key]) <= _date(body)):
             newest[key] = body
     quarters = sorted({quarter for quarter, _ in newest})
