@@ -10,10 +10,10 @@ from pathlib import Path
 
 from flask import Blueprint, Response, render_template, send_from_directory
 
-from healthvisit import reviews
 from healthvisit.exact_json import dumps
 from healthvisit.faces import door, layout
 from healthvisit.record.errors import Forbidden
+from healthvisit.reviews import caseload as caseloads
 
 blueprint = Blueprint("tablet", __name__, url_prefix="/tablet", static_folder="static", template_folder="templates")
 
@@ -58,7 +58,7 @@ def service_worker() -> Response:
 @door.admits("health-visitor")
 def caseload() -> Response:
     with door.record() as record:
-        carried = reviews.caseload.of_practitioner(record, record.requester.fhir_user, on=door.today())
+        carried = caseloads.of_practitioner(record, record.requester.fhir_user, on=door.today())
     return Response(dumps(carried), content_type="application/json")
 
 

@@ -219,6 +219,7 @@ export class App {
     const main = element("main");
     main.replaceChildren();
     const back = screen.back;
+    element("back").hidden = !back;
     element("back").replaceChildren(
       ...(back ? [h("a", { class: "nhsuk-back-link hv-target", href: back.href }, back.text ?? "Back")] : []),
     );

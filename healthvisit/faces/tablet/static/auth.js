@@ -7,8 +7,6 @@
 
 export const CLIENT = "healthvisit-tablet";
 export const SCOPE = [
-  "openid",
-  "fhirUser",
   "offline_access",
   "user/Patient.rs",
   "user/Encounter.crus",

@@ -23,6 +23,7 @@ import * as vault from "./vault.js";
  * @property {import("./asq3.js").Pack | null} pack
  * @property {Record<string, string>} places
  * @property {Record<string, string>} practitioner_types
+ * @property {boolean} [truncated] more children than are listed
  * @property {Child[]} children
  *
  * @typedef {object} DraftContact what has been stated so far; nothing is pre-answered

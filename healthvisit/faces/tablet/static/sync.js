@@ -126,7 +126,8 @@ export class Sync {
       if (await this.#sendOne(notebook, item)) received += 1;
     }
     for (const item of notebook.outbox) {
-      if (item.state === "received" && item.results === null) await this.#readResults(notebook, item);
+      const isScored = item.state === "received" && item.about.outcome === "completed";
+      if (isScored && item.results === null) await this.#readResults(notebook, item);
     }
     if (received) await this.#fetchCaseload(notebook);
   }
@@ -208,7 +209,7 @@ export class Sync {
       headers: { Accept: "application/fhir+json" },
     });
     if (answer.status >= 500) throw new NoAnswer();
-    const bundle = await json(answer);
+    const bundle = await json(answer, digits);
     if (!answer.ok || bundle?.resourceType !== "Bundle") return null;
     return (bundle.entry ?? []).map((/** @type {any} */ entry) => entry.resource);
   }
@@ -260,10 +261,24 @@ export class Sync {
   }
 }
 
-/** @param {Response} answer @returns {Promise<any>} null where it is no JSON */
-async function json(answer) {
+/**
+ * A quantity's digits as the server wrote them, so that 4.70 kg is not shown as 4.7.
+ * @param {string} key
+ * @param {unknown} value
+ * @param {{source?: string}} [context] browsers before 2023 give none, and lose the last nought
+ */
+function digits(key, value, context) {
+  return key === "value" && typeof value === "number" ? (context?.source ?? value) : value;
+}
+
+/**
+ * @param {Response} answer
+ * @param {(key: string, value: unknown, context?: {source?: string}) => unknown} [revive]
+ * @returns {Promise<any>} null where it is no JSON
+ */
+async function json(answer, revive) {
   try {
-    return JSON.parse(await answer.text());
+    return JSON.parse(await answer.text(), revive);
   } catch {
     return null;
   }

@@ -39,7 +39,10 @@ export function child(app, id) {
     ];
   };
   const kept = app.notebook.results.get(reference)?.value;
-  if (!kept || app.clock.now().getTime() - Date.parse(kept.read_at) > FRESH_MS) {
+  const isNewer = app.notebook.outbox.some(
+    (item) => item.about.child === reference && item.received_at !== null && item.received_at > (kept?.read_at ?? ""),
+  );
+  if (!kept || isNewer || app.clock.now().getTime() - Date.parse(kept.read_at) > FRESH_MS) {
     isReading = true;
     void app.sync.readChild(reference).then((hasAnswer) => {
       isReading = false;
@@ -97,7 +100,7 @@ function whenWords(review, stands) {
     const late = { "done-late": ", after its window", "done-early": ", before its window" }[review.state] ?? "";
     return `Done on ${longDate(review.done_on)}${late}`;
   }
-  return windowWords(review.from, review.until);
+  return stands === "not-applicable" ? "" : windowWords(review.from, review.until);
 }
 
 /** @param {App} app @param {Child} owner @param {Review} review */

@@ -466,27 +466,38 @@ function checkPage(recording) {
   }
   const form = questionnaire && hasAnswers(contact) && all.includes("share") ? sections(questionnaire) : [];
   const scored = form.some(({ id }) => domainOf(id));
+  const rows = (/** @type {Section} */ section) => {
+    const domain = domainOf(section.id);
+    if (domain) return [row(section.id, section.items[0].linkId, section.title, domainWords(recording, section, domain))];
+    return section.items.map((item) => row(section.id, item.linkId, item.text, answerWords(item, answers[item.linkId])));
+  };
   return {
     title: "Check your answers",
     content: [
       scored ? packNotice(app) : null,
       h("h2", { class: "nhsuk-heading-m" }, "About this contact"),
       summaryList(about),
-      ...form.flatMap((section) => {
-        const domain = domainOf(section.id);
-        const rows = domain
-          ? [row(section.id, section.items[0].linkId, section.title, domainWords(recording, section, domain))]
-          : section.items.map((item) => row(section.id, item.linkId, item.text, answerWords(item, answers[item.linkId])));
-        return domain
-          ? [summaryList(rows)]
-          : [h("h2", { class: "nhsuk-heading-m" }, sectionTitle(recording, section)), summaryList(rows)];
-      }),
+      ...grouped(form).flatMap((sections) => [
+        h("h2", { class: "nhsuk-heading-m" }, sectionTitle(recording, sections[0])),
+        summaryList(sections.flatMap(rows)),
+      ]),
       form.length ? h("h2", { class: "nhsuk-heading-m" }, "Parents") : null,
       form.length
         ? summaryList([row("share", "share", "Share the result now", contact.share && SHARE[contact.share])])
         : null,
     ],
   };
+}
+
+/** The domains of an instrument stand under it. @param {Section[]} form @returns {Section[][]} */
+function grouped(form) {
+  /** @type {Section[][]} */
+  const groups = [];
+  for (const section of form) {
+    if (domainOf(section.id) && groups.length) groups[groups.length - 1].push(section);
+    else groups.push([section]);
+  }
+  return groups;
 }
 
 /** @param {Open} recording @param {Section} section @param {string} domain */

@@ -3,7 +3,7 @@
 
 import { civilDate } from "../civil.js";
 import { h } from "../dom.js";
-import { ZONES, longDate, pointsWords } from "../words.js";
+import { ZONES, longDate } from "../words.js";
 import { tag } from "./parts.js";
 
 const CODES = "https://healthvisit.example/fhir/CodeSystem";
@@ -38,7 +38,7 @@ export function scoreTable(observation) {
   return h(
     "table",
     { class: "nhsuk-table hv-scores" },
-    h("caption", { class: "nhsuk-table__caption nhsuk-table__caption--s" }, observation.code?.text ?? "Score", isPractice(observation) ? " (practice instrument: invented, not clinical)" : ""),
+    h("caption", { class: "nhsuk-table__caption nhsuk-table__caption--s" }, observation.code?.text ?? "Score", isPractice(observation) ? h("span", { class: "hv-small" }, "Invented, not clinical") : null),
     h("thead", { class: "nhsuk-table__head" }, h("tr", null, ["Domain", "Points", "Band"].map((name) => h("th", { scope: "col" }, name)))),
     h(
       "tbody",
@@ -51,7 +51,7 @@ export function scoreTable(observation) {
           "tr",
           { class: "nhsuk-table__row" },
           h("th", { class: "nhsuk-table__header", scope: "row" }, domain?.display ?? domain?.code ?? "Unnamed"),
-          h("td", { class: "nhsuk-table__cell" }, points === undefined ? "Not scored" : pointsWords(Number(points)), part.interpretation?.[0]?.text ? h("span", { class: "hv-small" }, part.interpretation[0].text) : null),
+          h("td", { class: "nhsuk-table__cell" }, points === undefined ? "Not scored" : `${points} of 60`, part.interpretation?.[0]?.text ? h("span", { class: "hv-small" }, part.interpretation[0].text) : null),
           h("td", { class: "nhsuk-table__cell" }, zone ? zoneTag(zone.code) : "Not classified"),
         );
       }),

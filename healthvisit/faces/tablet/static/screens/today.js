@@ -45,6 +45,9 @@ export function today(app) {
           `Search all ${counted(caseload.children.length, "child", "children")}`,
         ),
       ),
+      caseload.truncated
+        ? h("p", { class: "hv-notice" }, "Your caseload is larger than this tablet carries. Some children are not listed here.")
+        : null,
       unfinished(app),
       h(
         "div",
@@ -174,10 +177,8 @@ function who(app, { patient }) {
   return [
     `Born ${shortDate(patient.birthDate)}`,
     ageWords(patient.birthDate, app.today),
-    number ? `NHS ${nhsNumberWords(number)}` : "",
-  ]
-    .filter(Boolean)
-    .join(", ");
+    number ? `NHS ${nhsNumberWords(number)}` : "NHS number not known",
+  ].map((fact) => h("span", { class: "hv-nowrap" }, fact));
 }
 
 /** @param {App} app @returns {import("../app.js").Screen} */

@@ -1,0 +1,90 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { write } from "../../healthvisit/faces/tablet/static/exact_json.js";
+import * as engine from "../../healthvisit/faces/tablet/static/form_engine.js";
+import { sixToEightWeekReview, twoYearReview } from "./builders.js";
+
+const itemOf = (form, linkId) => engine.sections(form).flatMap(({ items }) => items).find((item) => item.linkId === linkId);
+const weight = itemOf(sixToEightWeekReview, "weight");
+
+test("each group with questions is one screen", () => {
+  assert.deepEqual(engine.sections(sixToEightWeekReview).map(({ id }) => id), ["measurements", "feeding", "plan"]);
+  assert.deepEqual(engine.sections(twoYearReview).map(({ id }) => id), [
+    "measurements",
+    "asq3",
+    "asq3-communication",
+    "asq3-gross-motor",
+    "asq3-fine-motor",
+    "asq3-problem-solving",
+    "asq3-personal-social",
+    "plan",
+  ]);
+});
+
+test("a question carries its unit, its hint, its limits and its choices", () => {
+  assert.equal(weight.unit, "kg");
+  assert.equal(weight.kind, "decimal");
+  assert.match(weight.hint, /nappy/);
+  assert.deepEqual([weight.least, weight.greatest, weight.unlikelyBelow, weight.unlikelyAbove], [0.2, 40, 2.5, 8]);
+  assert.equal(itemOf(sixToEightWeekReview, "feeding-status").options.length, 4);
+});
+
+test("a 51 kg baby is refused, a 9 kg one is asked about, a 5.10 kg one is taken", () => {
+  assert.match(engine.fault(weight, "51.0"), /between 0.2 and 40 kg/);
+  assert.ok(!engine.isUnlikely(weight, "51.0"));
+  assert.equal(engine.fault(weight, "9.00"), null);
+  assert.ok(engine.isUnlikely(weight, "9.00"));
+  assert.equal(engine.fault(weight, "5.10"), null);
+  assert.ok(!engine.isUnlikely(weight, "5.10"));
+});
+
+test("limits themselves are allowed, and the edge of the likely is likely", () => {
+  for (const edge of ["0.2", "40"]) assert.equal(engine.fault(weight, edge), null);
+  for (const edge of ["2.5", "8"]) assert.ok(!engine.isUnlikely(weight, edge));
+});
+
+test("what was typed is read as a decimal, digit for digit", () => {
+  const read = { "5.10": "5.10", " 5,10 ": "5.10", "05.1": "5.1", ".5": "0.5", "5.": "5", 0: "0" };
+  for (const [typed, text] of Object.entries(read)) assert.equal(engine.decimalText(typed), text, typed);
+  for (const no of ["", "five", "5 kg", "1e3", "-5", "5.1.0", ".", "1234567"]) assert.equal(engine.decimalText(no), null, no);
+});
+
+test("a number with more digits than the scales give is refused", () => {
+  assert.match(engine.fault(weight, "5.1234"), /3 digits after the point/);
+});
+
+test("an unanswered question is no fault, and a choice outside the list is one", () => {
+  assert.equal(engine.fault(weight, undefined), null);
+  assert.equal(engine.fault(itemOf(sixToEightWeekReview, "feeding-status"), "bottle") === null, false);
+});
+
+test("an answer that a form requires is asked for", () => {
+  assert.match(engine.fault({ ...weight, required: true }, ""), /Enter an answer: Weight/);
+});
+
+test("the response is nested as the form, in its order, and leaves out what was not answered", () => {
+  const items = engine.responseItems(sixToEightWeekReview, {
+    "feeding-status": "partially",
+    weight: "5.10",
+    "plan-notes": " Weigh again ",
+    length: "",
+  });
+  assert.equal(
+    write(items.map(({ linkId, item }) => [linkId, item.map((each) => [each.linkId, each.answer])])),
+    '[["measurements",[["weight",[{"valueDecimal":5.10}]]]],' +
+      '["feeding",[["feeding-status",[{"valueCoding":{"system":"https://healthvisit.example/fhir/CodeSystem/feeding-status",' +
+      '"code":"partially","display":"Partially breastfed"}}]]]],' +
+      '["plan",[["plan-notes",[{"valueString":"Weigh again"}]]]]]',
+  );
+});
+
+test("a wrong answer is never sent", () => {
+  assert.throws(() => engine.responseItems(sixToEightWeekReview, { weight: "51" }), RangeError);
+  assert.deepEqual(engine.faults(engine.sections(sixToEightWeekReview), { weight: "51" }).map(({ linkId }) => linkId), ["weight"]);
+});
+
+test("answers are said in words, with their unit", () => {
+  assert.equal(engine.answerWords(weight, "5,10"), "5.10 kg");
+  assert.equal(engine.answerWords(weight, undefined), null);
+  assert.equal(engine.answerWords(itemOf(sixToEightWeekReview, "feeding-status"), "unknown"), "Not known");
+});
