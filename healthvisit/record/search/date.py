@@ -1,7 +1,7 @@
 """Date search: resource and parameter values are intervals.  https://hl7.org/fhir/R4/search.html#date
 
-An interval is its first and its last microsecond since 1970 UTC. A date without a time is a civil date in the United
-Kingdom, so 1 July begins at 23:00 UTC on 30 June.
+An interval is its first and its last microsecond since 1970 UTC. A date without a time is a civil date in
+the United Kingdom, so 1 July begins at 23:00 UTC on 30 June.
 """
 
 import re
@@ -15,11 +15,12 @@ from sqlalchemy import ColumnElement, and_, or_
 LEAST = -(2**63)
 GREATEST = 2**63 - 1
 
-# A resource without its main date has this interval, so that a list by date leaves nobody out. It ends before any
-# real interval does, and no search by date finds it.
+# A resource without its main date has this interval, so that a list by date leaves nobody out. It ends
+# before any real interval does, and no search by date finds it.
 ABSENT = (LEAST, LEAST)
 
-# Longer intervals are in an index of their own (tables.search_date). Two days cover every contact and every date.
+# Longer intervals are in an index of their own (tables.search_date). Two days cover every contact and every
+# date.
 SHORT_US = 172_800_000_000
 
 PREFIXES = ("eq", "ne", "gt", "lt", "ge", "le", "sa", "eb", "ap")
@@ -66,7 +67,8 @@ def interval(text: str) -> Interval:
 
 
 def of_element(value: Any) -> Interval | None:
-    """Interval of a date, dateTime, instant, Period or Timing as it stands in a resource; None where it has none."""
+    """Interval of a date, dateTime, instant, Period or Timing as it stands in a resource; None where it has
+    none."""
     if type(value) is str:
         try:
             return interval(value)

@@ -1,7 +1,7 @@
 """Resource -> index rows.  https://hl7.org/fhir/R4/searchparameter.html
 
-The expressions of `fhir/searchparameters/` are compiled once into plain walks over the resource's dict, found by
-the name of the element they begin with: an element that is absent costs nothing.
+The expressions of `fhir/searchparameters/` are compiled once into plain walks over the resource's dict,
+found by the name of the element they begin with: an element that is absent costs nothing.
 """
 
 from collections.abc import Iterable
@@ -39,7 +39,8 @@ class IndexRows(NamedTuple):
 
 
 class _Walk(NamedTuple):
-    """One path of one parameter, without its first step's name. wanted: values of the first step's `where`."""
+    """One path of one parameter, without its first step's name. wanted: values of the first step's
+    `where`."""
 
     kind: str
     code: str
@@ -51,7 +52,8 @@ class _Walk(NamedTuple):
 
 
 class _Compiled(NamedTuple):
-    """Walks by the element they begin with; codes that have a row in any case; the main date's code, or ""."""
+    """Walks by the element they begin with; codes that have a row in any case; the main date's code, or
+    ""."""
 
     walks: dict[str, list[_Walk]]
     always: tuple[str, ...]
@@ -90,7 +92,8 @@ def rows(resource: JSON, rid: int, definitions: Definitions) -> IndexRows:
             elif kind == "date":
                 for value in found:
                     interval = date.of_element(value)
-                    # One row for a date that does not repeat: select.py takes both ends of a range from one row.
+                    # One row for a date that does not repeat: select.py takes both ends of a range from one
+                    # row.
                     if interval is not None and not any(row[1] == parameter for row in dates):
                         dates.append((type_, parameter, *interval, rid))
                         if parameter == main:

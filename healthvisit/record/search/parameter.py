@@ -1,9 +1,10 @@
-"""Which search parameters there are, from `fhir/searchparameters/`, and the walk to the elements each one reads.
+"""Which search parameters there are, from `fhir/searchparameters/`, and the walk to the elements each one
+reads.
 
-The FHIRPath of a definition is read once into steps over the resource's dict. Only the forms that search parameters
-use are known: paths, unions, as, ofType, where on a value or on the type referred to, and extension(url). Any other
-stops the service at start: a parameter that found too little would hide a child's record.
-https://hl7.org/fhir/R4/searchparameter.html
+The FHIRPath of a definition is read once into steps over the resource's dict. Only the forms that search
+parameters use are known: paths, unions, as, ofType, where on a value or on the type referred to, and
+extension(url). Any other stops the service at start: a parameter that found too little would hide a child's
+record. https://hl7.org/fhir/R4/searchparameter.html
 """
 
 import re
@@ -44,8 +45,9 @@ _CHOICES: dict[Kind, tuple[str, ...]] = {
 
 
 class Step(NamedTuple):
-    """One step down. names: JSON names of the element, several for a choice. Of what is found there, only objects
-    are kept whose member `where` has the value `equals`; "resolve()" keeps references to that type; "" keeps all."""
+    """One step down. names: JSON names of the element, several for a choice. Of what is found there, only
+    objects are kept whose member `where` has the value `equals`; "resolve()" keeps references to that type;
+    "" keeps all."""
 
     names: tuple[str, ...]
     where: str = ""
@@ -53,7 +55,8 @@ class Step(NamedTuple):
 
 
 class Path(NamedTuple):
-    """system: what the element's type implies for a code. exists: only whether the element is there, and not false."""
+    """system: what the element's type implies for a code. exists: only whether the element is there, and
+    not false."""
 
     steps: tuple[Step, ...]
     system: str = ""
@@ -64,8 +67,8 @@ class Parameter(NamedTuple):
     """One search parameter of one type.
 
     targets: types that a reference may name; canonical: it names them by URL.
-    read_as, target: whose rows answer: "patient" reads the rows of "subject" whose target is a Patient, so that each
-    reference is indexed once. A parameter with rows of its own has read_as == code and target "".
+    read_as, target: whose rows answer: "patient" reads the rows of "subject" whose target is a Patient, so
+    that each reference is indexed once. A parameter with rows of its own has read_as == code and target "".
     """
 
     type: str

@@ -1,4 +1,4 @@
-"""Query pairs -> SearchQuery; a parameter, modifier or value that is not understood is refused, never ignored.
+"""Query pairs -> SearchQuery; what is not understood is refused, never ignored.
 
 https://hl7.org/fhir/R4/search.html
 """
@@ -75,7 +75,8 @@ class SearchQuery:
     count: most matches on a page, 0 to 1000; 0 asks for the total alone.
     counted: whether the total was asked for.
     main: the date that lists of the type are sorted by, None where the type has none.
-    page: the cursor as it came, "" for the first page. key: what the cursors of this query, and no other, begin with.
+    page: the cursor as it came, "" for the first page. key: what the cursors of this query, and no other,
+    begin with.
     """
 
     type: str
@@ -101,9 +102,10 @@ def parse(
 ) -> SearchQuery:
     """The query of decoded name-value pairs, _count _sort _include _total _summary and _page among them.
 
-    base: address of this service's FHIR endpoint without a final slash; a reference that begins with it is ours.
-    only: names of the parameters that this requester may ask by, sort by and include by, None for all; any other is
-    refused like one that does not exist, because a search by a hidden element tells the element.
+    base: address of this service's FHIR endpoint without a final slash; a reference that begins with it is
+    ours.
+    only: names of the parameters that this requester may ask by, sort by and include by, None for all; any
+    other is refused like one that does not exist, because a search by a hidden element tells the element.
     Raises Invalid, with the parameter's name as expression.
     """
     return _Reader(type_, definitions, base, only).read(parameters)
@@ -184,7 +186,7 @@ class _Reader:
                     found.add(value)
         return tuple(sorted(found))
 
-    # One criterion -------------------------------------------------------------------------------------------
+    # One criterion
 
     def _criterion(self, name: str, text: str) -> Criterion:
         code, colon, modifier = name.partition(":")
@@ -251,7 +253,7 @@ class _Reader:
                 return ReferenceValue("", kept(definition["url"]))
         return found
 
-    # Result parameters: each returns what was understood --------------------------------------------------------
+    # Result parameters: each returns what was understood
 
     def _count(self, text: str) -> str:
         if not text.isascii() or not text.isdecimal():

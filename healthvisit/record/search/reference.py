@@ -20,7 +20,8 @@ PRESENT = ("", "")
 
 
 class ReferenceValue(NamedTuple):
-    """type: FHIR type of the target, "" for a URL, None for any type. id: logical id, or the URL as the index keeps it."""
+    """type: FHIR type of the target, "" for a URL, None for any type. id: logical id, or the URL as the
+    index keeps it."""
 
     type: str | None
     id: str
@@ -42,9 +43,11 @@ def of_element(value: Any) -> Iterable[tuple[str, str]]:
 
 
 def parsed(text: str, targets: tuple[str, ...], base: str) -> ReferenceValue:
-    """id, Type/id or URL of a query. Raises ValueError for anything else, and for a type the element cannot refer to.
+    """id, Type/id or URL of a query. Raises ValueError for anything else, and for a type the element cannot
+    refer to.
 
-    targets: types that the parameter may refer to. base: address of this service's FHIR endpoint, "" where unknown.
+    targets: types that the parameter may refer to. base: address of this service's FHIR endpoint, "" where
+    unknown.
     """
     if base and text.startswith(f"{base}/"):
         text = text[len(base) + 1 :]

@@ -1,9 +1,10 @@
 """SearchQuery and reach predicate -> rows, total, included rows and the cursor of the next page.
 
-A page is read by walking one index range, the driver, and asking each of its resources by single seeks whether the
-other criteria and the reach predicate hold. Left to themselves both databases sooner or later turn a seek into a
-scan of all rows of a code, so the order is written into the statement: LATERAL ... LIMIT 1 in PostgreSQL, CROSS JOIN
-in SQLite. Which range drives is decided here: one child's rows first, then whatever a short look finds fewest of.
+A page is read by walking one index range, the driver, and asking each of its resources by single seeks
+whether the other criteria and the reach predicate hold. Left to themselves both databases sooner or later
+turn a seek into a scan of all rows of a code, so the order is written into the statement: LATERAL ... LIMIT
+1 in PostgreSQL, CROSS JOIN in SQLite. Which range drives is decided here: one child's rows first, then
+whatever a short look finds fewest of.
 """
 
 import base64
@@ -99,7 +100,8 @@ def _cross(join: _InTurn, compiler: SQLCompiler, **options: Any) -> str:
     options["asfrom"] = True
     left = compiler.process(join.left, **options)
     right = compiler.process(join.right, **options)
-    return f"{left} CROSS JOIN {right}"
+    assert join.onclause is not None
+    return f"{left} CROSS JOIN {right} ON {compiler.process(join.onclause, **options)}"
 
 
 class _Way(NamedTuple):
@@ -120,8 +122,8 @@ class _Driver(NamedTuple):
     """The range of a way as SQL.
 
     where: what makes the range; once: what keeps one of the rows of a resource that has several there.
-    key: its column that gives the natural order, None for the order of rid. same: the value of that column as an
-    expression over tables.resource.
+    key: its column that gives the natural order, None for the order of rid. same: the value of that column
+    as an expression over tables.resource.
     """
 
     rows: FromClause
@@ -149,15 +151,16 @@ class _Search:
         self.condition = condition
         self.at = at
         self.is_sqlite = connection.dialect.name == "sqlite"
+        self.lengths: dict[_Driver, int] = {}
 
     def page(self) -> Page:
         query = self.query
         ways = self._ways()
         if query.page:
             chosen, after = _opened(query, len(ways))
-            driver, short = self._driver(ways[chosen]), ways[chosen].one_child
+            driver = self._driver(ways[chosen])
         else:
-            chosen, driver, short = self._choice(ways)
+            chosen, driver = self._choice(ways)
             after = ""
         matches: list[Found] = []
         if query.count:
@@ -166,7 +169,7 @@ class _Search:
         matches = matches[: query.count]
         total = None
         if query.counted:
-            total = self._total(ways[chosen], driver, short)
+            total = self._total(ways[chosen], driver)
         elif not more and not after:
             total = len(matches)
         return Page(
@@ -176,10 +179,11 @@ class _Search:
             _cursor(query, chosen, matches[-1].id) if more else None,
         )
 
-    # Which range to walk ---------------------------------------------------------------------------------------
+    # Which range to walk
 
     def _ways(self) -> list[_Way]:
-        """Every way to find the candidates, the same list for every page of a query. The last one reads the type."""
+        """Every way to find the candidates, the same list for every page of a query. The last one reads the
+        type."""
         query, found = self.query, []
         dates: set[Parameter] = set()
         for criterion in query.criteria:
@@ -213,11 +217,11 @@ class _Search:
             return _Way("reference", (criterion,), self.query.main, one_child, 0)
         return _Way("set", (criterion,), None, one_child, 1)
 
-    def _choice(self, ways: list[_Way]) -> tuple[int, _Driver, bool]:
-        """Which way, its range, and whether that is short."""
+    def _choice(self, ways: list[_Way]) -> tuple[int, _Driver]:
+        """Which way, and its range."""
         sure = next((position for position, way in enumerate(ways) if way.one_child), None)
         if sure is not None:
-            return sure, self._driver(ways[sure]), True
+            return sure, self._driver(ways[sure])
         # The rows of a reference carry the main date: they are fewer than all rows of those dates.
         referring = any(way.kind == "reference" for way in ways)
         candidates = [
@@ -227,31 +231,33 @@ class _Search:
         ]
         in_order = [position for position, way in enumerate(ways) if self._streams(way) and self.query.sorts]
         if not candidates:
-            # By update where no order is asked: what is written meanwhile comes at the end, nothing is passed over.
+            # By update where no order is asked: what is written meanwhile comes at the end, nothing is
+            # passed over.
             position = in_order[0] if in_order else len(ways) - 1
-            return position, self._driver(ways[position]), False
+            return position, self._driver(ways[position])
         drivers = {position: self._driver(ways[position]) for position in candidates}
         if len(candidates) == 1 and (not in_order or candidates[0] in in_order):
-            return candidates[0], drivers[candidates[0]], False
+            return candidates[0], drivers[candidates[0]]
         counts = [(self._look(drivers[at]), ways[at].preference, at) for at in candidates]
         count, _, position = min(counts)
         if count >= LONG and in_order and position not in in_order:
             # Too many to sort: walk the list in its order instead.
-            return in_order[0], self._driver(ways[in_order[0]]), False
-        return position, drivers[position], count < LONG
+            return in_order[0], self._driver(ways[in_order[0]])
+        return position, drivers[position]
 
     def _look(self, driver: _Driver) -> int:
         """How many rows the range has, counted no further than LONG."""
-        seen = (
-            select(literal(1).label("one"))
-            .select_from(driver.rows)
-            .where(*driver.where)
-            .limit(LONG)
-            .subquery()
-        )
-        return self.connection.execute(select(func.count()).select_from(seen)).scalar_one()
+        if driver not in self.lengths:
+            one: ColumnElement[int] = literal_column("1").label("one")
+            seen = select(one).select_from(driver.rows).where(*driver.where).limit(LONG).subquery()
+            counted = select(func.count()).select_from(seen)
+            self.lengths[driver] = self.connection.execute(counted).scalar_one()
+        return self.lengths[driver]
 
-    # The range as SQL ------------------------------------------------------------------------------------------
+    def _is_short(self, way: _Way, driver: _Driver) -> bool:
+        return way.one_child or self._look(driver) < LONG
+
+    # The range as SQL
 
     def _driver(self, way: _Way) -> _Driver:
         match way.kind:
@@ -309,7 +315,7 @@ class _Search:
         return _Driver(rows, tuple(where), (), rows.c.low, self._key(parameter))
 
     def _update_range(self, criteria: Sequence[Criterion]) -> _Driver:
-        rows = tables.resource.alias("d")
+        rows = tables.resource
         at = rows.c.updated_at
         where = [rows.c.type == self.query.type]
         where += [date.condition(at, at, _dates(each), self.at) for each in criteria]
@@ -333,26 +339,30 @@ class _Search:
         return found
 
     def _first(self, parameter: Parameter, bounds: Bounds) -> int:
-        """The least low of an interval that reaches bounds.reached: two days before, or that of the long ones."""
+        """The least low of an interval that reaches bounds.reached: two days before, or that of the long
+        ones."""
         if bounds.reached <= LEAST + SHORT_US:
             return bounds.first
         rows = tables.search_date
+        # Both databases would rather walk all dates until they meet a long one, and as a rule there is
+        # none: OFFSET and the hint keep them to the index of the long ones.
         long = (
-            select(func.min(rows.c.low))
+            select(rows.c.low)
             .where(
                 rows.c.type == self.query.type,
                 rows.c.parameter == parameter.read_as,
                 text(f"high > low + {SHORT_US}"),
                 rows.c.high >= bounds.reached,
             )
-            # SQLite would rather walk all dates until it meets a long one, and as a rule there is none.
             .with_hint(rows, "INDEXED BY ix_search_date_long", "sqlite")
+            .offset(0)
+            .subquery()
         )
-        least = self.connection.execute(long).scalar()
+        least = self.connection.execute(select(func.min(long.c.low))).scalar()
         before = bounds.reached - SHORT_US
         return max(bounds.first, before if least is None else min(before, least))
 
-    # What must hold --------------------------------------------------------------------------------------------
+    # What must hold
 
     def _of(self, rows: FromClause, criterion: Criterion) -> ColumnElement[bool]:
         """Whether a row of the criterion's table is of its parameter and has one of its values."""
@@ -370,8 +380,11 @@ class _Search:
                 found = string.condition(rows, cast("tuple[str, ...]", values), modifier)
         return and_(rows.c.type == self.query.type, rows.c.parameter == parameter.read_as, found)
 
-    def _holds(self, criterion: Criterion) -> ColumnElement[bool]:
-        """Whether the row of tables.resource satisfies the criterion."""
+    def _holds(self, criterion: Criterion, *, by_seek: bool = True) -> ColumnElement[bool]:
+        """Whether the row of tables.resource satisfies the criterion.
+
+        by_seek: asked of each row apart, in words that PostgreSQL does not turn into a join.
+        """
         parameter, modifier, values, missing = criterion
         if parameter.code == "_id":
             return tables.resource.c.id.in_(values)
@@ -387,15 +400,20 @@ class _Search:
                 there = and_(there, rows.c.target_type == parameter.target)
         else:
             there = self._of(rows, criterion)
-        found = select(literal(1)).where(there, rows.c.rid == tables.resource.c.rid).exists()
-        return ~found if missing or modifier == "not" else found
+        row: Select[Any] = select(literal_column("1")).where(there, rows.c.rid == tables.resource.c.rid)
+        none = missing or modifier == "not"
+        if by_seek:
+            found = row.limit(1).scalar_subquery()
+            return found.is_(None) if none else found.is_not(None)
+        return ~row.exists() if none else row.exists()
 
     def _where(self, way: _Way) -> list[ColumnElement[bool]]:
-        """What is left to ask of a resource that stands in the way's range, whether it may be reached above all."""
+        """What is left to ask of a resource that stands in the way's range, whether it may be reached above
+        all."""
         rest = [self._holds(each) for each in self.query.criteria if each not in way.answers]
         return [self.condition, *rest]
 
-    # In which order --------------------------------------------------------------------------------------------
+    # In which order
 
     def _streams(self, way: _Way) -> bool:
         """Whether the range has every match in the order that is asked for."""
@@ -430,7 +448,7 @@ class _Search:
         )
         return func.coalesce(least.scalar_subquery(), literal_column(none))
 
-    # The page --------------------------------------------------------------------------------------------------
+    # The page
 
     def _matches(self, way: _Way, driver: _Driver, after: str) -> list[Found]:
         """The matches after the one with this id, one more than the page holds."""
@@ -443,7 +461,8 @@ class _Search:
         return self._bodies(found, [order.descending for order in orders])
 
     def _position(self, after: str, orders: list[_Order]) -> tuple[Any, ...]:
-        """Sort keys and rid of the last match of the page before. Whoever cannot reach it learns nothing by it."""
+        """Sort keys and rid of the last match of the page before. Whoever cannot reach it learns nothing by
+        it."""
         resource = tables.resource
         row = self.connection.execute(
             select(*(order.key for order in orders), resource.c.rid).where(
@@ -474,8 +493,13 @@ class _Search:
         self, way: _Way, driver: _Driver, orders: list[_Order], position: tuple[Any, ...] | None
     ) -> Select[Any]:
         """Rows of the whole range, sorted."""
+        apart = self.is_sqlite or self._is_short(way, driver)
         labels = [order.key.label(f"key{at}") for at, order in enumerate(orders)]
-        found = self._in_turn(way, driver, [], labels).where(*driver.where, *driver.once).subquery("found")
+        found = (
+            self._in_turn(way, driver, [], labels, apart=apart)
+            .where(*driver.where, *driver.once)
+            .subquery("found")
+        )
         columns = [found.c[f"key{at}"] for at in range(len(orders))] + [found.c.rid]
         directions = _directions([order.descending for order in orders])
         rows = select(*found.c)
@@ -497,16 +521,28 @@ class _Search:
         driver: _Driver,
         of_driver: Sequence[ColumnElement[Any]],
         of_resource: Sequence[ColumnElement[Any]] = (),
+        *,
+        apart: bool = True,
     ) -> Select[Any]:
-        """For each row of the range its resource, where all that is left to ask holds."""
+        """For each row of the range its resource, where all that is left to ask holds.
+
+        apart: by a seek for each row; without it PostgreSQL may join as it thinks best.
+        """
         resource = tables.resource
-        columns = [resource.c.rid, resource.c.type, resource.c.id, resource.c.version, resource.c.updated_at]
+        columns = [resource.c.type, resource.c.id, resource.c.version, resource.c.updated_at, *of_resource]
+        rid = driver.rows.c.rid.label("rid")
+        where = self._where(way)
+        if driver.rows is resource:
+            return select(rid, *columns, *of_driver).where(*where)
         here = resource.c.rid == driver.rows.c.rid
-        if self.is_sqlite:
-            both = _InTurn(driver.rows, resource, true())
-            return select(*columns, *of_driver, *of_resource).select_from(both).where(here, *self._where(way))
-        one = select(*columns, *of_resource).where(here, *self._where(way)).limit(1).lateral("r")
-        return select(*one.c, *of_driver).select_from(driver.rows.join(one, true()))
+        if self.is_sqlite or not apart:
+            return (
+                select(rid, *columns, *of_driver)
+                .select_from(_InTurn(driver.rows, resource, here))
+                .where(*where)
+            )
+        one = select(*columns).where(here, *where).limit(1).lateral("r")
+        return select(rid, *one.c, *of_driver).select_from(driver.rows.join(one, true()))
 
     def _bodies(self, found: Select[Any], descending: list[bool]) -> list[Found]:
         """The current versions of the resources, in the same order."""
@@ -523,8 +559,9 @@ class _Search:
                 version.c.method,
                 version.c.body,
             )
-            .select_from(_InTurn(page, version, true()))
-            .where(version.c.rid == page.c.rid, version.c.version == page.c.version)
+            .select_from(
+                _InTurn(page, version, and_(version.c.rid == page.c.rid, version.c.version == page.c.version))
+            )
             .order_by(
                 *(
                     column.desc() if down else column
@@ -534,21 +571,22 @@ class _Search:
         )
         return [Found(*row) for row in self.connection.execute(rows)]
 
-    # Beside the page -------------------------------------------------------------------------------------------
+    # Beside the page
 
-    def _total(self, way: _Way, driver: _Driver, short: bool) -> int:
+    def _total(self, way: _Way, driver: _Driver) -> int:
         """Matches on all pages, counted under the reach predicate."""
-        if short or self.is_sqlite:
+        if self.is_sqlite or self._is_short(way, driver):
             found = self._in_turn(way, driver, []).where(*driver.where, *driver.once).subquery()
             return self.connection.execute(select(func.count()).select_from(found)).scalar_one()
         # Over long ranges PostgreSQL hashes faster than it seeks.
-        holds = [self._holds(each) for each in self.query.criteria]
+        holds = [self._holds(each, by_seek=False) for each in self.query.criteria]
         counted = select(func.count()).select_from(tables.resource)
         counted = counted.where(tables.resource.c.type == self.query.type, self.condition, *holds)
         return self.connection.execute(counted).scalar_one()
 
     def _included(self, matches: list[Found]) -> list[Found]:
-        """What the matches refer to by the included parameters, each once, and only what may be reached itself."""
+        """What the matches refer to by the included parameters, each once, and only what may be reached
+        itself."""
         if not matches or not self.query.includes:
             return []
         rids = [match.rid for match in matches]
@@ -582,7 +620,8 @@ class _Search:
         return resource.c.rid.in_(wanted.where(target.c.type == only) if only else wanted)
 
     def _defined(self, urls: list[str]) -> ColumnElement[bool]:
-        """Whether a row of tables.resource is a definition with one of these URLs; of its |version where one is told."""
+        """Whether a row of tables.resource is a definition with one of these URLs; of its |version where
+        one is told."""
         of_version = {url for url in urls if "|" in url}
         told = {url.partition("|")[0] for url in of_version}
         url, version = tables.search_token.alias("u"), tables.search_token.alias("v")
@@ -612,8 +651,9 @@ def _one_token(criterion: Criterion) -> token.TokenValue:
     return cast(token.TokenValue, criterion.values[0])
 
 
-# A cursor is the key of its query, the way it walks, and the id of the last match that was given. It says nothing
-# that its reader has not seen, and where it points is looked up under the reach predicate, so it needs no signature.
+# A cursor is the key of its query, the way it walks, and the id of the last match that was given. It says
+# nothing that its reader has not seen, and where it points is looked up under the reach predicate, so it
+# needs no signature.
 
 
 def _cursor(query: SearchQuery, way: int, last: str) -> str:

@@ -1,4 +1,5 @@
-"""String search: by how it begins, whatever the case and the accents.  https://hl7.org/fhir/R4/search.html#string"""
+"""String search: by how it begins, whatever the case and the accents.
+https://hl7.org/fhir/R4/search.html#string"""
 
 import unicodedata
 from collections.abc import Iterable
@@ -17,7 +18,8 @@ _PARTS = (
     "line", "city", "district", "state", "postalCode", "country",
 )  # fmt: skip
 
-# Letters with a stroke are letters of their own to Unicode, but not to someone who spells a name over the telephone.
+# Letters with a stroke are letters of their own to Unicode, but not to someone who spells a name over the
+# telephone.
 _STROKES = str.maketrans("łøđħıŧ’‘‐‑–", "lodhit''---")
 
 
@@ -48,7 +50,8 @@ def of_element(value: Any) -> Iterable[tuple[str, str]]:
 
 
 def condition(row: FromClause, values: tuple[str, ...], modifier: str) -> ColumnElement[bool]:
-    """Whether a row of search_string begins with one of the values; is it (:exact); or holds it (:contains)."""
+    """Whether a row of search_string begins with one of the values; is it (:exact); or holds it
+    (:contains)."""
     if modifier == "exact":
         # The folded text comes first in the index.
         return or_(*(and_(row.c.folded == folded(value)[:_KEPT], row.c.exact == value) for value in values))
@@ -64,7 +67,8 @@ def _begins(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
 
 
 def _after(prefix: str) -> str:
-    """The least text that is greater than all that begin with the prefix, by code point; "" where there is none."""
+    """The least text that is greater than all that begin with the prefix, by code point; "" where there is
+    none."""
     prefix = prefix.rstrip("\U0010ffff")
     if not prefix:
         return ""

@@ -26,7 +26,8 @@ class TokenValue(NamedTuple):
 
 
 def kept(text: str) -> str:
-    """The text as the index holds it: a longer one by its beginning and its hash, because index rows are short."""
+    """The text as the index holds it: a longer one by its beginning and its hash, because index rows are
+    short."""
     if len(text) <= MOST_CHARACTERS:
         return text
     return f"{text[:128]}…{sha256(text.encode()).hexdigest()}"

@@ -1,6 +1,7 @@
 """Resources put straight into the tables, for tests that speak of search alone.
 
-They are shared, so that a test names its own reach by the ids that may be read; rid follows the order of keeping.
+They are shared, so that a test names its own reach by the ids that may be read; rid follows the order of
+keeping.
 """
 
 from collections.abc import Iterable

@@ -8,7 +8,8 @@ from healthvisit.record.search import string
 from tests.record.search import shelf
 from tests.record.search.shelf import child
 
-# Letters that meet under folding, what LIKE and a backslash mean something to, and the last characters there are.
+# Letters that meet under folding, what LIKE and a backslash mean something to, and the last characters
+# there are.
 _letters = st.sampled_from("aAáäbßSsłŁøIıİﬁ’' -%_\\\U0010fffd\U0010ffff\ud7ff\ue000李")
 _names = st.text(_letters, min_size=1, max_size=6).filter(lambda text: bool(text.strip()))
 
