@@ -1,0 +1,153 @@
+import csv
+import io
+import re
+
+import pytest
+
+from healthvisit.definitions import CANONICAL
+from healthvisit.programme.dates import Quarter
+from healthvisit.record import record as the_record
+from healthvisit.reviews import quarter as quarters
+from tests import builders
+from tests.builders import a_child
+from tests.faces.layout.pages import Browser, a_commissioner, a_parent, an_app, words_of
+
+Q4 = Quarter.parse("2020-21 Q4")
+
+
+@pytest.fixture
+def app(furnished, tmp_path):
+    return an_app(furnished, tmp_path)
+
+
+def a_return(borough, **done):
+    """A borough's own count of completed reviews until the demonstration's day."""
+    return {
+        "resourceType": "MeasureReport",
+        "status": "complete",
+        "type": "summary",
+        "measure": f"{CANONICAL}/Measure/borough-return|1.0.0",
+        "date": "2021-02-14T18:00:00Z",
+        "reporter": {"reference": builders.organization(borough)},
+        "period": {"start": "2021-01-01", "end": "2021-02-14"},
+        "group": [
+            {
+                "code": {"coding": [builders.code_of("review", review.replace("_", "-"))]},
+                "population": [
+                    {
+                        "code": {"coding": [{"system": quarters.POPULATION, "code": "initial-population"}]},
+                        "count": count,
+                    }
+                ],
+            }
+            for review, count in done.items()
+        ],
+    }
+
+
+def closed(database, definitions, *returns):
+    """The quarter closed, as the service itself does it."""
+    with the_record.opened(
+        database, builders.a_requester("service"), definitions=definitions, at=builders.NOW, writing=True
+    ) as record:
+        for each in returns:
+            record.create("MeasureReport", each)
+        quarters.close(record, Q4, on=builders.TODAY)
+
+
+def test_before_a_quarter_is_closed_the_page_says_so(app, furnished):
+    page = Browser(app).signed_in(a_commissioner(furnished)).get("/commissioning/")
+    assert page.status_code == 200
+    assert "No quarter has been closed yet." in words_of(page.text)
+
+
+def test_a_borough_that_sent_no_return_is_not_assessable_and_is_named(app, furnished, definitions):
+    closed(furnished, definitions, a_return("bury", new_birth=20))
+    said = words_of(Browser(app).signed_in(a_commissioner(furnished)).get("/commissioning/").text)
+    assert "1 of 10 boroughs have reported" in said
+    assert "Bolton, Manchester, Oldham, Rochdale, Salford, Stockport, Tameside, Trafford and Wigan" in said
+    assert "Bury Recorded digitally 0 Reviews done 20 Share 0%" in said
+    assert "Share Not assessable" in said
+
+
+def test_a_quarter_that_is_not_in_the_list_is_an_error_summary(app, furnished, definitions):
+    closed(furnished, definitions)
+    page = Browser(app).signed_in(a_commissioner(furnished)).get("/commissioning/?quarter=2020-21%20Q9")
+    assert page.status_code == 400
+    assert "<title>Error: " in page.text
+    assert 'href="#quarter"' in page.text
+    assert "There is a problem Select a quarter from the list" in words_of(page.text)
+
+
+def test_what_is_asked_for_is_never_written_back(app, furnished, definitions):
+    closed(furnished, definitions)
+    page = Browser(app).signed_in(a_commissioner(furnished)).get("/commissioning/?quarter=<script>alert(1)")
+    assert page.status_code == 400
+    assert "alert(1)" not in page.text
+
+
+def test_each_borough_has_its_page_and_no_other_code_has_one(app, furnished, definitions):
+    closed(furnished, definitions, a_return("bury", new_birth=20))
+    browser = Browser(app).signed_in(a_commissioner(furnished))
+    front = browser.get("/commissioning/").text
+    links = re.findall(r'href="(/commissioning/boroughs/[^"]+)"', front)
+    assert len(links) == 10
+    assert {browser.get(link).status_code for link in links} == {200}
+    assert browser.get("/commissioning/boroughs/E08000035").status_code == 404
+    assert browser.get("/commissioning/boroughs/bury").status_code == 404
+
+
+def test_the_csv_has_the_numbers_of_the_page(app, furnished, definitions):
+    closed(furnished, definitions, a_return("bury", new_birth=20))
+    answer = Browser(app).signed_in(a_commissioner(furnished)).get("/commissioning/digitisation.csv")
+    assert answer.content_type == "text/csv; charset=utf-8; header=present"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="digitisation.csv"'
+    bury = next(
+        row
+        for row in csv.DictReader(io.StringIO(answer.text))
+        if (row["area"], row["review"]) == ("Bury", "all")
+    )
+    assert (bury["recorded_digitally"], bury["reviews_done"], bury["provisional"]) == (
+        "0",
+        "20",
+        "open-quarter",
+    )
+
+
+def test_a_commissioner_sees_published_figures_and_no_child(app, furnished, definitions):
+    child = (
+        a_child(family="Ashworth").with_review("two-year", on="2021-02-01").kept_in(furnished, definitions)
+    )
+    closed(furnished, definitions, a_return("bury", two_year=1))
+    browser = Browser(app).signed_in(a_commissioner(furnished))
+    for address in (
+        "/commissioning/",
+        "/commissioning/boroughs/E08000002",
+        "/commissioning/digitisation.csv",
+    ):
+        text = browser.get(f"/commissioning/{address}").text
+        assert child.id not in text
+        assert "Ashworth" not in text
+        assert child.nhs_number not in text
+    for address in ("/parents/", f"/parents/children/{child.id}", "/parents/children/x"):
+        answer = browser.get(address)
+        assert answer.status_code == 403
+        assert "Ashworth" not in answer.text
+
+
+def test_one_review_done_is_withheld_and_not_shown_as_one(app, furnished, definitions):
+    a_child().with_review("two-year", on="2021-02-01").kept_in(furnished, definitions)
+    closed(furnished, definitions, a_return("bury", two_year=1))
+    said = words_of(Browser(app).signed_in(a_commissioner(furnished)).get("/commissioning/").text)
+    assert (
+        "Bury Recorded digitally Withheld" in said
+        or "Bury Recorded digitally 0 Reviews done Withheld" in said
+    )
+
+
+@pytest.mark.parametrize(
+    "address", ["/commissioning/", "/commissioning/boroughs/E08000002", "/commissioning/digitisation.csv"]
+)
+def test_only_a_commissioner_enters(app, furnished, address):
+    assert Browser(app).get(address).status_code == 303
+    assert Browser(app).signed_in(a_parent(furnished)).get(address).status_code == 403

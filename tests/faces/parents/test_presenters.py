@@ -1,0 +1,152 @@
+from datetime import date
+from decimal import Decimal
+
+import pytest
+
+from healthvisit.faces.parents.presenters import Progress
+from healthvisit.reviews.timeline import Child, DomainResult, Measurement, Results, Review, Timeline
+
+TODAY = date(2021, 2, 15)
+POPPY = Child("poppy", "Poppy Ashworth", date(2019, 1, 15), None, None)
+
+
+def a_review(state="done-on-time", *, code="two-year", results=None, done_on=None, **window):
+    if state.startswith("done") and done_on is None:
+        done_on = date(2021, 2, 1)
+    return Review(
+        code,
+        "2 to 2½ year review",
+        state,
+        "",
+        window.get("from_on", date(2021, 1, 15)),
+        window.get("until_on", date(2021, 7, 15)),
+        done_on,
+        results=results,
+    )
+
+
+def a_domain(domain, zone, points="40", *, prorated=False):
+    return DomainResult(domain, domain.title(), points and Decimal(points), zone, None, prorated)
+
+
+def progress(*reviews, following=None):
+    return Progress.of(Timeline(POPPY, TODAY, reviews, (), following))
+
+
+def results_of(*domains, practice="Practice instrument: invented, not clinical"):
+    return progress(a_review(results=Results(practice=practice, domains=domains))).results[0]
+
+
+def test_the_age_is_said_in_years_and_months():
+    assert progress().age == "2 years and 1 month old"
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "when"),
+    [
+        ("not-yet", "Planned", "It can be done from 15 January 2021 to 15 July 2021."),
+        ("open", "Can be done now", "It can be done now, until 15 July 2021."),
+        ("due", "Can be done now", "It can be done now, until 15 July 2021."),
+        ("overdue", "Not done yet", "It was planned for before 15 July 2021. You can still ask for it."),
+        ("done-on-time", "Done", "Done on 1 February 2021."),
+        ("done-late", "Done", "Done on 1 February 2021."),
+        ("done-early", "Done", "Done on 1 February 2021."),
+        ("declined", "You said no", "You chose not to have it."),
+        ("no-access", "Missed", "We tried to see you and could not."),
+    ],
+)
+def test_each_review_says_how_it_stands_and_when(state, status, when):
+    line = progress(a_review(state)).reviews[0]
+    assert line.status == status
+    assert line.when.startswith(when)
+
+
+def test_an_antenatal_review_without_a_record_is_not_said_to_be_missed():
+    line = progress(a_review("not-applicable", code="antenatal")).reviews[0]
+    assert line.when == "This review is before the birth. None is written down here."
+
+
+def test_the_next_review_says_from_when_until_when():
+    following = a_review("not-yet")
+    assert progress(following, following=following).next.when.endswith("15 January 2021 to 15 July 2021.")
+
+
+def test_a_window_without_an_end_is_not_given_one():
+    assert (
+        progress(a_review("open", until_on=None)).reviews[0].when == "Your health visitor will tell you when."
+    )
+
+
+def test_no_next_review_is_none():
+    assert progress(a_review()).next is None
+
+
+def test_each_skill_stands_in_one_group_of_words():
+    found = results_of(
+        a_domain("gross-motor", "on-schedule"),
+        a_domain("communication", "monitor"),
+        a_domain("problem-solving", "below"),
+        a_domain("personal-social", "not-classified", None),
+    )
+    assert found.strengths == ("big movements, like walking and climbing",)
+    assert found.to_practise == ("talking and understanding",)
+    assert found.to_look_at == ("working things out",)
+    assert found.not_compared == ("playing and getting on with people",)
+
+
+def test_points_are_said_as_counted_and_unknown_is_no_nought():
+    found = results_of(
+        a_domain("communication", "monitor", "37.5", prorated=True),
+        a_domain("fine-motor", "not-classified", None),
+        a_domain("gross-motor", "below", "0"),
+    )
+    assert [points for _, points in found.points] == ["37.5, from fewer answers", "too few answers", "0"]
+
+
+def test_a_practice_instrument_is_named_as_one_and_a_licensed_one_is_not():
+    assert results_of(a_domain("communication", "monitor")).is_practice
+    assert not results_of(a_domain("communication", "monitor"), practice=None).is_practice
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        ("totally", "At this review your baby had breast milk only."),
+        ("partially", "At this review your baby had breast milk and other milk."),
+        ("not-at-all", "At this review your baby had milk other than breast milk."),
+    ],
+)
+def test_feeding_is_told_without_judging_it(status, said):
+    assert progress(a_review(results=Results(feeding=(status, "")))).results[0].feeding == said
+
+
+def test_unknown_feeding_is_not_a_result():
+    assert progress(a_review(results=Results(feeding=("unknown", "")))).results == ()
+
+
+def test_a_review_that_shared_nothing_has_no_result_and_no_growth():
+    found = progress(a_review())
+    assert found.results == ()
+    assert found.growth is None
+
+
+def test_growth_keeps_the_digits_that_were_measured():
+    two = Results(
+        (Measurement("Weight", Decimal("12.50"), "kg"), Measurement("Height", Decimal("86.0"), "cm"))
+    )
+    six = Results(
+        (
+            Measurement("Weight", Decimal("5.10"), "kg"),
+            Measurement("Length", Decimal("57.5"), "cm"),
+            Measurement("Head circumference", Decimal("39.0"), "cm"),
+        )
+    )
+    growth = progress(
+        a_review(code="six-to-eight-week", done_on=date(2019, 3, 12), results=six), a_review(results=two)
+    ).growth
+    assert growth.columns == ("Date", "Age", "Weight", "Length or height", "Head")
+    assert growth.rows == (
+        ("1 February 2021", "2 years", "12.50 kg", "86.0 cm", "Not measured"),
+        ("12 March 2019", "8 weeks", "5.10 kg", "57.5 cm", "39.0 cm"),
+    )
+    assert growth.sentence == "On 1 February 2021 your child’s weight was 12.50 kg and height was 86.0 cm."
