@@ -9,16 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, false, func, insert, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Row, and_, false, func, or_, select, true
 
 from healthvisit.access.reach import Reach
 from healthvisit.access.requester import Requester
 from healthvisit.exact_json import JSON
-from healthvisit.record import ids, instants, predicate, references
+from healthvisit.record import ids, instants, predicate, references, rows
 from healthvisit.record.errors import Invalid, Issue
 from healthvisit.record.search import date as dates
 from healthvisit.record.tables import audit_event, resource
 
+_COLUMNS = (
+    "id", "recorded_at", "interaction", "outcome", "account", "role", "client", "type", "resource_id", "version",
+    "child_rid", "request",
+)  # fmt: skip
 DONE, REFUSED, FAILED = 0, 4, 8
 
 _ACTIONS = {
@@ -58,26 +62,26 @@ def write(
     connection: Connection, events: Sequence[Event], requester: Requester, *, at: datetime, request: str
 ) -> None:
     """One row per event. request: one id for all events of one request."""
-    if not events:
-        return
     recorded_at = instants.micros(at)
-    connection.execute(
-        insert(audit_event),
+    rows.put(
+        connection,
+        audit_event,
+        _COLUMNS,
         [
-            {
-                "id": ids.next_id(),
-                "recorded_at": recorded_at,
-                "interaction": event.interaction,
-                "outcome": event.outcome,
-                "account": requester.account,
-                "role": requester.role,
-                "client": requester.client,
-                "type": event.type,
-                "resource_id": event.resource_id,
-                "version": event.version,
-                "child_rid": event.child_rid,
-                "request": request,
-            }
+            (
+                ids.next_id(),
+                recorded_at,
+                event.interaction,
+                event.outcome,
+                requester.account,
+                requester.role,
+                requester.client,
+                event.type,
+                event.resource_id,
+                event.version,
+                event.child_rid,
+                request,
+            )
             for event in events
         ],
     )
@@ -120,6 +124,10 @@ class Query:
     before: int | None
     patients: tuple[str, ...]
     processed: tuple[tuple[str, str], ...]
+
+
+# What events are searched by, besides _count, _page and _sort=-date.
+PARAMETERS = ("_id", "date", "entity", "patient", "subtype", "type")
 
 
 def parse(parameters: Sequence[tuple[str, str]], reach: Reach, *, at: datetime) -> Query:

@@ -1,6 +1,7 @@
 """Instants between the three forms the record knows: aware datetime, microseconds since 1970 UTC, FHIR text."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND_US = 1000
@@ -15,6 +16,7 @@ def from_micros(us: int) -> datetime:
     return EPOCH + timedelta(microseconds=us)
 
 
+@lru_cache(maxsize=1024)
 def text(us: int) -> str:
     """FHIR instant in UTC with milliseconds."""
-    return from_micros(us).strftime("%Y-%m-%dT%H:%M:%S.") + f"{us // MILLISECOND_US % 1000:03d}Z"
+    return from_micros(us).isoformat(timespec="milliseconds").replace("+00:00", "Z")

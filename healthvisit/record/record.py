@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from healthvisit.access import reach as reaches
 from healthvisit.access import scopes, visibility
@@ -190,7 +191,7 @@ class Record:
                 .where(
                     resource.c.type == type_,
                     resource.c.id == _id(id_),
-                    predicate.readable(self._reach, at=self.at),
+                    self._readable,
                 )
             ).one_or_none()
             seen = row and self._seen(type_, id_, row.version, row.updated_at, row.method, row.body)
@@ -311,9 +312,9 @@ class Record:
         if not self._writing:
             raise RuntimeError("the record was opened for reading")
         operation = bundles.uuid_text(operation, "") if operation else bundles.operation(bundle)
-        request_hash = sha256(dumps(bundle) if sent is None else sent).hexdigest()
         try:
             if operation is not None:
+                request_hash = sha256(dumps(bundle) if sent is None else sent).hexdigest()
                 hold(self._connection, [f"operation {self.requester.account} {operation}"])
                 first = receipts.first_answer(
                     self._connection, self.requester.account, operation, request_hash
@@ -355,7 +356,7 @@ class Record:
                     (resource_version.c.rid == resource.c.rid)
                     & (resource_version.c.version == resource.c.version),
                 )
-                .where(resource.c.audience == "shared", predicate.readable(self._reach, at=self.at))
+                .where(resource.c.audience == "shared", self._readable)
             )
         }
         writings = []
@@ -375,6 +376,10 @@ class Record:
         return len(writings)
 
     # What the interactions share
+
+    @cached_property
+    def _readable(self) -> ColumnElement[bool]:
+        return predicate.readable(self._reach, at=self.at)
 
     @contextmanager
     def _interaction(self, code: str, type_: str, id_: str | None = None) -> Iterator[Event]:
@@ -440,7 +445,7 @@ class Record:
         event.child_rid = self._child(query.patients)
         # What a search brings along, or goes through, is reached by the same rules as what it finds.
         types = [each for each in reaches.PERMITTED[self.requester.role] if self._permitted(each, "r")]
-        condition = predicate.readable(self._reach, at=self.at) & resource.c.type.in_({type_, *types})
+        condition = self._readable & resource.c.type.in_({type_, *types})
         page = selects.page(self._connection, query, condition, self.at)
         return Page(
             list(self._shown(page.matches)),
@@ -470,7 +475,7 @@ class Record:
             select(resource.c.rid).where(
                 resource.c.type == "Patient",
                 resource.c.id == patients[0],
-                predicate.readable(self._reach, at=self.at),
+                self._readable,
             )
         )
 
@@ -596,8 +601,7 @@ class Record:
     def _matching(self, type_: str, criteria: Parameters) -> list[Version]:
         """At most two of the resources within reach that match."""
         query = queries.parse(type_, [*criteria, ("_count", "2")], self.definitions)
-        condition = predicate.readable(self._reach, at=self.at)
-        return list(self._shown(selects.page(self._connection, query, condition, self.at).matches))
+        return list(self._shown(selects.page(self._connection, query, self._readable, self.at).matches))
 
     def _writings(self, entries: Sequence[Entry], standing: Mapping[int, Version]) -> dict[int, Writing]:
         """What is to be written, by number of the entry, with the references as they will be stored."""

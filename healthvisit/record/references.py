@@ -57,11 +57,14 @@ def rewritten(value: Any, by: Mapping[str, str], found: list[str]) -> Any:
         changes: dict[str, Any] | None = None
         for name, inner in value.items():
             kind = type(inner)
-            if kind is dict or kind is list:
-                new = rewritten(inner, by, found)
-            elif kind is str and name == "reference":
+            if kind is str:
+                # Most of a body is text: this is asked first.
+                if name != "reference":
+                    continue
                 new = by.get(inner, inner)
                 found.append(new)
+            elif kind is dict or kind is list:
+                new = rewritten(inner, by, found)
             else:
                 continue
             if new is not inner:

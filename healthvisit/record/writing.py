@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from hashlib import blake2b
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text, update
@@ -16,7 +17,7 @@ from healthvisit.access.reach import Reach
 from healthvisit.access.requester import Requester
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps
-from healthvisit.record import ids, instants, ownership, predicate, references
+from healthvisit.record import ids, instants, ownership, predicate, references, rows
 from healthvisit.record.errors import (
     Conflict,
     Forbidden,
@@ -32,6 +33,11 @@ from healthvisit.record.search import date as dates
 from healthvisit.record.search import index
 from healthvisit.record.tables import child_identifier, resource, resource_version, search_date
 from healthvisit.record.tables import responsibility as responsibility_table
+
+_COLUMNS = (
+    "rid", "type", "id", "version", "updated_at", "audience", "child_rid", "author_borough", "released_at",
+)  # fmt: skip
+_VERSION_COLUMNS = ("rid", "version", "updated_at", "method", "author_borough", "account", "body")
 
 # How long before the day of birth each type may speak of a child. A contact in pregnancy belongs to the child to come.
 _BEFORE_BIRTH = {
@@ -282,24 +288,25 @@ class Writer:
         return found
 
     def _put(self, writings: Sequence[Writing], fresh: Sequence[Writing]) -> None:
-        if fresh:
-            self.connection.execute(
-                insert(resource),
-                [
-                    {
-                        "rid": writing.rid,
-                        "type": writing.type,
-                        "id": writing.id,
-                        "version": writing.version,
-                        "updated_at": writing.updated_at,
-                        "audience": writing.owned.audience,
-                        "child_rid": writing.owned.child_rid,
-                        "author_borough": writing.owned.author_borough,
-                        "released_at": writing.owned.released_at,
-                    }
-                    for writing in fresh
-                ],
-            )
+        rows.put(
+            self.connection,
+            resource,
+            _COLUMNS,
+            [
+                (
+                    writing.rid,
+                    writing.type,
+                    writing.id,
+                    writing.version,
+                    writing.updated_at,
+                    writing.owned.audience,
+                    writing.owned.child_rid,
+                    writing.owned.author_borough,
+                    writing.owned.released_at,
+                )
+                for writing in fresh
+            ],
+        )
         changed = sorted((writing for writing in writings if writing.is_update), key=lambda each: each.rid)
         for writing in changed:
             done = self.connection.execute(
@@ -315,18 +322,20 @@ class Writer:
             )
             if done.rowcount != 1:
                 raise VersionConflict("The resource has changed since that version.", writing.place)
-        self.connection.execute(
-            insert(resource_version),
+        rows.put(
+            self.connection,
+            resource_version,
+            _VERSION_COLUMNS,
             [
-                {
-                    "rid": writing.rid,
-                    "version": writing.version,
-                    "updated_at": writing.updated_at,
-                    "method": writing.method,
-                    "author_borough": writing.owned.author_borough,
-                    "account": self.requester.account,
-                    "body": writing.stored,
-                }
+                (
+                    writing.rid,
+                    writing.version,
+                    writing.updated_at,
+                    writing.method,
+                    writing.owned.author_borough,
+                    self.requester.account,
+                    writing.stored,
+                )
                 for writing in writings
             ],
         )
@@ -396,11 +405,11 @@ class Writer:
             )
         self.connection.execute(insert(child_identifier), kept)
 
-    @property
+    @cached_property
     def _readable(self) -> ColumnElement[bool]:
         return predicate.readable(self.reach, at=self.at)
 
-    @property
+    @cached_property
     def _writable(self) -> ColumnElement[bool]:
         return predicate.writable(self.reach)
 
@@ -455,13 +464,21 @@ def _refuse_other_children(writings: Sequence[Writing], child_rids: Mapping[Key,
     for writing in writings:
         if writing.type in ("Patient", "RelatedPerson"):
             continue
-        for path, reference in references.located(writing.body, writing.place):
-            key = references.literal(reference)
-            if key is None or key[0] == "Patient":
-                continue
-            other = child_rids.get(key)
-            if other is not None and other != writing.owned.child_rid:
-                raise Unprocessable((Issue("business-rule", "It belongs to another child.", path),))
+        own = writing.owned.child_rid
+        strange = {
+            reference
+            for reference in writing.references
+            if (key := references.literal(reference))
+            and key[0] != "Patient"
+            and child_rids.get(key, own) not in (own, None)
+        }
+        if strange:
+            path = next(
+                path
+                for path, reference in references.located(writing.body, writing.place)
+                if reference in strange
+            )
+            raise Unprocessable((Issue("business-rule", "It belongs to another child.", path),))
 
 
 @contextmanager
