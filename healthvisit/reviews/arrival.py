@@ -36,6 +36,7 @@ def complete(bundle: JSON, definitions: Definitions, record: Record | None = Non
     entries: list[JSON] = bundle.get("entry", [])
     _refuse_results_sent(entries)
     _refuse_figures_sent(entries)
+    _refuse_contradictions(entries)
     posted = {
         entry["fullUrl"]: entry["resource"]
         for entry in entries
@@ -85,7 +86,7 @@ def _refuse_results_sent(entries: Sequence[JSON]) -> None:
 
 
 def _refuse_figures_sent(entries: Sequence[JSON]) -> None:
-    """A borough's system sends its own return; what is published is frozen by the service alone."""
+    """A borough's system sends its own return; what is published is frozen by the service."""
     for number, entry in enumerate(entries):
         report = entry.get("resource", {})
         if report.get("resourceType") != "MeasureReport" or entry["request"]["method"] not in ("POST", "PUT"):
@@ -94,6 +95,22 @@ def _refuse_figures_sent(entries: Sequence[JSON]) -> None:
             raise Unprocessable(
                 "a borough reports by its own return, and by no other measure",
                 f"Bundle.entry[{number}].resource.measure",
+            )
+
+
+def _refuse_contradictions(entries: Sequence[JSON]) -> None:
+    """A review that was declined, or where nobody was in, was cancelled; a completed one was finished."""
+    for number, entry in enumerate(entries):
+        encounter = entry.get("resource", {})
+        if encounter.get("resourceType") != "Encounter" or encounters.review_of(encounter) is None:
+            continue
+        outcome, status = encounters.stated(encounter, "review-outcome"), encounter.get("status")
+        if (outcome in ("declined", "no-access") and status == "finished") or (
+            outcome == "completed" and status == "cancelled"
+        ):
+            raise Unprocessable(
+                "the status and the outcome of the review contradict each other",
+                f"Bundle.entry[{number}].resource.status",
             )
 
 

@@ -31,7 +31,7 @@ from healthvisit.programme.digitisation import (
     with_return,
 )
 from healthvisit.record.record import Record
-from healthvisit.reviews import encounters, scoring
+from healthvisit.reviews import encounters, scoring, timeline
 from healthvisit.reviews.answers import Coding, by_link_id
 from healthvisit.reviews.arrival import BOROUGH_RETURN
 
@@ -295,7 +295,7 @@ def _add_coverage(record: Record, quarter: Quarter, found: Mapping[str, _Borough
                 born_on = date.fromisoformat(cohort[id_]["birthDate"])
                 if id_ not in responsible or indicators.due_on(review, born_on) > on:
                     continue
-                child = indicators.Child(born_on, completed.get(id_, ()), _died_on(cohort[id_]))
+                child = indicators.Child(born_on, completed.get(id_, ()), timeline.died_on(cohort[id_]))
                 counted = indicators.coverage(review, [child], quarter)
                 if counted is not None:
                     found[responsible[id_]].coverage += counted
@@ -311,13 +311,6 @@ def _responsible(record: Record, patients: tuple[str, str], on: date) -> dict[st
         if gss is not None and start <= day and (end is None or day < end[:10]):
             found[body["patient"]["reference"].partition("/")[2]] = BY_GSS[gss].slug
     return found
-
-
-def _died_on(patient: JSON) -> date | None:
-    at = patient.get("deceasedDateTime")
-    if isinstance(at, str) and len(at) >= 10:
-        return date.fromisoformat(at[:10])
-    return None
 
 
 # The reports

@@ -39,13 +39,16 @@ class Gestation:
 
 @dataclass(frozen=True)
 class Child:
-    """name: as written on pages. gestation: None where nobody stated it, as for most born at term."""
+    """name: as written on pages. gestation: None where nobody stated it, as for most born at term. died_on:
+    the day of birth where only the death is known, so that nobody is reminded of anything.
+    """
 
     id: str
     name: str
     born_on: date
     gestation: Gestation | None
     nhs_number: str | None
+    died_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -152,7 +155,18 @@ def child_of(patient: JSON, gestation: Gestation | None) -> Child:
             (each["value"] for each in patient.get("identifier", ()) if each.get("system") == NHS_NUMBER),
             None,
         ),
+        died_on(patient),
     )
+
+
+def died_on(patient: JSON) -> date | None:
+    """Day of a child's death; the birth date where the day is not stated; None for a living child."""
+    at = patient.get("deceasedDateTime")
+    if isinstance(at, str) and len(at) >= 10:
+        return date.fromisoformat(at[:10])
+    if at is not None or patient.get("deceasedBoolean"):
+        return date.fromisoformat(patient["birthDate"])
+    return None
 
 
 def name_of(resource: JSON) -> str:
@@ -186,7 +200,12 @@ def standing(
     # show.
     days = 280 if child.gestation is None else child.gestation.in_days
     return pathway.standing(
-        window, child.born_on, events, on, pregnancy_began_on=child.born_on - timedelta(days)
+        window,
+        child.born_on,
+        events,
+        on,
+        pregnancy_began_on=child.born_on - timedelta(days),
+        died_on=child.died_on,
     )
 
 

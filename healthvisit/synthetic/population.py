@@ -379,7 +379,7 @@ def _form(world: World, born_on: date, on: date) -> str:
 
 def _asq3_answers(rng: Random, ability: float) -> Iterator[tuple[str, str]]:
     for domain in asq3.DOMAINS:
-        strength = 2.3 + 0.7 * ability + rng.gauss(0, 0.8)
+        strength = 1.9 + 0.8 * ability + rng.gauss(0, 0.8)
         for item in range(1, 7):
             if rng.random() < 0.008:
                 continue  # left out

@@ -78,7 +78,8 @@ def seed(
         done += sum(len(family.children) for family in batch)
         number += 1
         _enter(books, batch)
-        progress(done, children)
+        if done < children:
+            progress(done, children)
     quarters = list(FIRST_QUARTER.until(Quarter.of(as_at)))
     seeding.returns(books, quarters, as_at)
     for each in quarters:
@@ -91,6 +92,7 @@ def seed(
         parent=parent,
         keys_folder=keys_folder,
     )
+    progress(done, children)
     return demo.SIGN_INS
 
 

@@ -155,6 +155,14 @@ def test_a_form_of_another_review_than_the_contact_is_refused(definitions):
     assert refusal(a_sent_review(review="one-year"), definitions) == "Bundle.entry[1].resource.questionnaire"
 
 
+@pytest.mark.parametrize(
+    ("outcome", "status"), [("declined", "finished"), ("no-access", "finished"), ("completed", "cancelled")]
+)
+def test_a_contact_whose_status_contradicts_its_outcome_is_refused(outcome, status, definitions):
+    visit = {**an_encounter(CHILD, outcome=outcome), "status": status}
+    assert refusal(a_transaction(an_entry(visit)), definitions) == "Bundle.entry[0].resource.status"
+
+
 def test_a_form_of_a_twin_is_refused(definitions):
     sent = a_sent_review(response=lambda encounter: a_response("Patient/2", encounter))
     assert refusal(sent, definitions) == "Bundle.entry[1].resource.subject"

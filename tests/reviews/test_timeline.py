@@ -100,6 +100,14 @@ def test_after_the_last_window_there_is_no_next_review(kept, seen):
     assert seen(kept(a_child(born="2016-03-01"))).next is None
 
 
+def test_nothing_is_due_for_a_child_who_has_died(kept, seen):
+    child = a_child(born="2019-01-15")
+    child.patient["deceasedDateTime"] = "2020-03-01"
+    found = seen(kept(child))
+    assert found.next is None
+    assert states(found)["two-year"] == "not-applicable"
+
+
 def test_a_visit_counts_only_from_its_own_day(kept, seen):
     child = kept(a_child().with_review("two-year", on="2021-02-01"))
     assert states(seen(child, on=date(2021, 1, 31)))["two-year"] == "open"

@@ -20,14 +20,13 @@ def transaction() -> Response:
         raise Invalid("Send a Bundle here.", "Bundle.resourceType")
     if bundle.get("type") != "transaction":
         raise Invalid("Only a transaction Bundle is taken here.", "Bundle.type")
-    house = door.house()
     operation = _operation(bundle)
     with door.record(writing=True) as record:
         answer = record.transact(
             bundle,
             operation=operation,
             sent=request.get_data(),
-            completed_by=lambda checked: arrival.complete(checked, house.definitions),
+            completed_by=lambda checked: arrival.complete(checked, record.definitions, record),
         )
     return Response(dumps(answer), content_type=CONTENT_TYPE)
 

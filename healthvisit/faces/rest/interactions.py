@@ -93,7 +93,6 @@ def update(type_: str, id_: str) -> Response:
 def _stored(type_: str, body: JSON, entry: JSON) -> Response:
     if body.get("resourceType") != type_:
         raise Invalid(f"The body must be a {type_}.", f"{type_}.resourceType")
-    house = door.house()
     operation = wire.operation()
     with door.record(writing=True) as record:
         answer = record.transact(
@@ -101,7 +100,7 @@ def _stored(type_: str, body: JSON, entry: JSON) -> Response:
             operation=operation,
             sent=b" ".join((request.method.encode(), request.path.encode(), request.get_data())),
             single=True,
-            completed_by=lambda checked: arrival.complete(checked, house.definitions),
+            completed_by=lambda checked: arrival.complete(checked, record.definitions, record),
         )
         response = answer["entry"][0]["response"]
         _, id_, _, version = response["location"].split("/")
