@@ -1,5 +1,6 @@
-"""Shell, service worker, manifest and caseload. The shell and the files hold nobody's data; the caseload asks the door.
+"""Shell, service worker, manifest and caseload.
 
+The shell and the files hold nobody's data; the caseload asks the door.
 What the worker keeps is named after the content of every file, so a new build is taken whole or not at all.
 """
 
@@ -15,7 +16,9 @@ from healthvisit.faces import door, layout
 from healthvisit.record.errors import Forbidden
 from healthvisit.reviews import caseload as caseloads
 
-blueprint = Blueprint("tablet", __name__, url_prefix="/tablet", static_folder="static", template_folder="templates")
+blueprint = Blueprint(
+    "tablet", __name__, url_prefix="/tablet", static_folder="static", template_folder="templates"
+)
 
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
@@ -35,7 +38,7 @@ def shell() -> str:
 @blueprint.get("/signed-in")
 @door.open_to_all
 def signed_in() -> str:
-    """Where the sign-in page sends the code. The page takes it from the address and leaves the address at once."""
+    """Where the sign-in page sends the code. The page takes it and leaves the address at once."""
     return render_template("tablet/shell.html")
 
 

@@ -1,0 +1,95 @@
+"""What the tablet's own modules make of a draft, met by the service."""
+
+import json
+import uuid
+
+import pytest
+
+from tests.faces.tablet.a_tablet import a_draft, said
+
+DOMAINS = ("communication", "gross-motor", "fine-motor", "problem-solving", "personal-social")
+
+
+@pytest.fixture
+def caseload(tablet):
+    return json.loads(tablet.get("/tablet/caseload").text)
+
+
+def child_of(caseload, given):
+    found = (each["patient"] for each in caseload["children"])
+    return next(f"Patient/{patient['id']}" for patient in found if patient["name"][0]["given"] == [given])
+
+
+def sent(tablet, caseload, draft):
+    operation = str(uuid.uuid4())
+    answer = tablet.send(said(caseload, draft, operation), operation)
+    assert answer.status_code == 200, answer.text
+    return "/".join(answer.json["entry"][0]["response"]["location"].split("/")[:2])
+
+
+def observations(tablet, encounter):
+    bundle = tablet.get(f"/fhir/Observation?encounter={encounter}&_count=100").json
+    return [entry["resource"] for entry in bundle.get("entry", ())]
+
+
+def standing(tablet, child, review):
+    for each in tablet.get("/tablet/caseload").json["children"]:
+        if f"Patient/{each['patient']['id']}" == child:
+            return next(row for row in each["reviews"] if row["review"] == review)
+    raise AssertionError(child)
+
+
+def test_a_two_year_review_of_the_tablet_is_stored_scored_and_done(tablet, caseload):
+    child = child_of(caseload, "Ada")
+    answers = {f"asq3-{domain}-{item}": "yes" for domain in DOMAINS for item in range(1, 7)}
+    answers |= {"asq3-form": "24", "weight": "12.50", "height": "86,4", "service-level": "universal"}
+    encounter = sent(tablet, caseload, a_draft(child, "two-year", answers=answers))
+
+    found = observations(tablet, encounter)
+    score = next(each for each in found if "component" in each)
+    assert {part["interpretation"][0]["coding"][0]["code"] for part in score["component"]} == {"on-schedule"}
+    assert '"value":12.50' in tablet.get(f"/fhir/Observation?encounter={encounter}").text.replace(" ", "")
+    assert standing(tablet, child, "two-year")["state"] == "done-on-time"
+
+
+def test_a_six_to_eight_week_review_of_the_tablet_is_stored_with_its_feeding(tablet, caseload):
+    child = child_of(caseload, "Bilal")
+    answers = {
+        "weight": "5.10",
+        "length": "57.0",
+        "head-circumference": "38.5",
+        "feeding-status": "partially",
+    }
+    encounter = sent(tablet, caseload, a_draft(child, "six-to-eight-week", answers=answers))
+    assert len(observations(tablet, encounter)) == 4
+    assert standing(tablet, child, "six-to-eight-week")["state"] == "done-on-time"
+
+
+@pytest.mark.parametrize("mode", ["transcribed", "document", "paper-only"])
+def test_a_review_that_was_on_paper_is_recorded_as_such(tablet, caseload, mode):
+    child = child_of(caseload, "Ada")
+    draft = a_draft(child, "two-year", contact={"capture_mode": mode}, answers={"weight": "12.5"})
+    encounter = tablet.get(f"/fhir/{sent(tablet, caseload, draft)}").json
+    stated = {each["url"].rsplit("/", 1)[1]: each for each in encounter["extension"]}
+    assert stated["capture-mode"]["valueCoding"]["code"] == mode
+    assert len(observations(tablet, f"Encounter/{encounter['id']}")) == (1 if mode == "transcribed" else 0)
+
+
+@pytest.mark.parametrize("outcome", ["declined", "no-access"])
+def test_a_visit_that_did_not_happen_is_recorded_in_two_taps(tablet, caseload, outcome):
+    child = child_of(caseload, "Ada")
+    contact = {"outcome": outcome, "place": None, "practitioner_type": None, "share": None}
+    encounter = tablet.get(
+        f"/fhir/{sent(tablet, caseload, a_draft(child, 'two-year', contact=contact))}"
+    ).json
+    assert encounter["status"] == "cancelled"
+    assert standing(tablet, child, "two-year")["state"] == ("declined" if outcome == "declined" else "open")
+
+
+def test_a_review_that_the_server_refuses_comes_back_with_a_reason_in_words(tablet, caseload):
+    draft = a_draft(child_of(caseload, "Ada"), "two-year", answers={"weight": "12.5"})
+    body = said(caseload, draft, operation := str(uuid.uuid4())).replace(b"12.5", b"512.5")
+    answer = tablet.send(body, operation)
+    assert 400 <= answer.status_code < 500
+    assert answer.json["resourceType"] == "OperationOutcome"
+    assert answer.json["issue"][0]["diagnostics"]
