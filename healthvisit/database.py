@@ -1,7 +1,7 @@
 """Engine and transactions. Knows SQL sessions, not what is in them.
 
-SQLite is safe to lose power under (decision 11): WAL, synchronous FULL, foreign keys, BEGIN IMMEDIATE, and one
-writer at a time in one process. PostgreSQL is what production runs.
+SQLite is safe to lose power under (decision 11): WAL, synchronous FULL, foreign keys, BEGIN IMMEDIATE, and
+one writer at a time in one process. PostgreSQL is what production runs.
 """
 
 import threading
@@ -24,11 +24,11 @@ metadata = MetaData(
 
 
 class Unavailable(Exception):
-    """The database cannot be reached, or is too busy: nothing was stored, and the same request may succeed later."""
+    """The database is away or too busy: nothing was stored, and the same request may succeed later."""
 
 
 class Database:
-    """One engine, and the two ways to use it: `reading` sees one snapshot, `writing` commits all or nothing."""
+    """One engine and two ways to use it: `reading` sees one snapshot, `writing` commits all or nothing."""
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)

@@ -1,7 +1,7 @@
 """Requester -> Reach: which rows at most. Nothing stated means nothing reached.
 
-The kinds of reach are separate classes, so that "no restriction" and "no match" can never be mistaken for each other;
-`record/predicate.py` turns a Reach into the one SQL condition that every query carries.
+The kinds of reach are separate classes, so that "no restriction" and "no match" can never be mistaken for
+each other; `record/predicate.py` turns a Reach into the one SQL condition that every query carries.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,8 @@ SHARED_TYPES = (
     "CodeSystem", "ValueSet", "SearchParameter", "StructureDefinition",
 )  # fmt: skip
 CHILD_TYPES = (
-    "Patient", "RelatedPerson", "EpisodeOfCare", "Encounter", "QuestionnaireResponse", "Observation", "Provenance",
+    "Patient", "RelatedPerson", "EpisodeOfCare", "Encounter", "QuestionnaireResponse", "Observation",
+    "Provenance",
 )  # fmt: skip
 
 # The most a role may do, whatever its scopes say. A type not named is not reached.
@@ -60,7 +61,7 @@ class BoroughReach:
 
 @dataclass(frozen=True)
 class ChildReach:
-    """What was released of these children, seen through the parents' allow-list; and what holds no child's data."""
+    """What was released of these children, as the parents' view; and what holds no child's data."""
 
     children: frozenset[str]
 

@@ -43,8 +43,8 @@ class UnknownScope(ValueError):
 def parse(text: str) -> tuple[Scope, ...]:
     """Resource scopes of a space-separated scope text; plain scopes (openid, fhirUser ...) are left out.
 
-    Raises UnknownScope for anything else, and where patient/, user/ and system/ stand together: an app that holds
-    two contexts could read by one what the other was to keep from it.
+    Raises UnknownScope for anything else, and where patient/, user/ and system/ stand together: an app that
+    holds two contexts could read by one what the other was to keep from it.
     """
     found = []
     for word in text.split(" "):

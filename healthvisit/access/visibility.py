@@ -1,8 +1,9 @@
 """What a parent sees of a resource: an allow-list, element by element.
 
-Built for each adult by naming what is shown, never by taking away: a new element is hidden until someone decides.
-A place, a team, a borough, a colleague or an author can tell an adult where the other adult and the child now live,
-so none of them is shown; nor is anything by which the number or time of hidden changes could be counted (meta).
+Built for each adult by naming what is shown, never by taking away: a new element is hidden until someone
+decides. A place, a team, a borough, a colleague or an author can tell an adult where the other adult and the
+child now live, so none of them is shown; nor is anything by which the number or time of hidden changes could
+be counted (meta).
 Source: threats.md B1-B7; DAPB3051.
 """
 

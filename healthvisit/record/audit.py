@@ -1,4 +1,4 @@
-"""One event per interaction, in the same transaction as its data; refusals too, after what they asked for is undone.
+"""One event per interaction, in the same transaction as its data; refusals too, once they are undone.
 
 Events are rows, shown as FHIR AuditEvent on reading, under the reach of the child they are about.
 https://hl7.org/fhir/R4/auditevent.html; IHE Basic Audit Log Patterns (patterns Read, Query, Create, Update).
@@ -20,8 +20,8 @@ from healthvisit.record.search import date as dates
 from healthvisit.record.tables import audit_event, resource
 
 _COLUMNS = (
-    "id", "recorded_at", "interaction", "outcome", "account", "role", "client", "type", "resource_id", "version",
-    "child_rid", "request",
+    "id", "recorded_at", "interaction", "outcome", "account", "role", "client", "type", "resource_id",
+    "version", "child_rid", "request",
 )  # fmt: skip
 DONE, REFUSED, FAILED = 0, 4, 8
 

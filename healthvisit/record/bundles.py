@@ -22,7 +22,7 @@ Parameters = list[tuple[str, str]]
 
 
 class Entry(NamedTuple):
-    """One entry. number: where it stood; id: of PUT and GET; query: of a GET that searches; body: of POST and PUT."""
+    """number: where it stood; id: of PUT and GET; query: of a GET that searches; body: of POST and PUT."""
 
     number: int
     method: str
@@ -41,7 +41,7 @@ class Entry(NamedTuple):
 
 
 def entries(bundle: JSON) -> list[Entry]:
-    """Entries of a transaction in the order of processing. Raises Invalid for what cannot be one transaction."""
+    """Entries of a transaction in the order of processing. Raises Invalid for what is no transaction."""
     if bundle.get("type") != "transaction":
         raise _fault("not-supported", "The Bundle is a transaction.", "Bundle.type")
     sent = bundle.get("entry", [])

@@ -1,7 +1,7 @@
 """What can go wrong with the record. The room that knows raises; the face that speaks translates.
 
 RecordError
-├── Invalid          the body or the query is not well formed           structure, value, required, not-supported ...
+├── Invalid          the body or the query is not well formed           structure, value, required ...
 ├── Unprocessable    well formed, but breaks a rule of the field        business-rule, invariant, code-invalid
 ├── NotFound         no such resource, or none that can be reached      not-found
 ├── Gone             the resource was deleted                           deleted

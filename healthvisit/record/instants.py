@@ -1,4 +1,4 @@
-"""Instants between the three forms the record knows: aware datetime, microseconds since 1970 UTC, FHIR text."""
+"""Instants in the three forms the record knows: aware datetime, microseconds since 1970 UTC, FHIR text."""
 
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache

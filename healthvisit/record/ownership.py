@@ -1,7 +1,7 @@
 """Child and borough of a resource: computed here at every write, never taken from the client (decision 3).
 
-A child belongs to a borough through a dated EpisodeOfCare with that borough's service. Everything else of the child
-follows the child. On whose behalf something was written is the borough that answers for the child that day.
+A child belongs to a borough through a dated EpisodeOfCare with that borough's service. Everything else of the
+child follows the child. What is written is written on behalf of the borough that answers that day.
 """
 
 from collections.abc import Iterable, Mapping
@@ -39,7 +39,7 @@ _ANSWERING = ("active", "onhold", "finished")
 
 @dataclass(frozen=True)
 class Owned:
-    """Whose a resource is. audience: shared, child, borough or published; released_at: microseconds or None."""
+    """Whose a resource is. audience: shared, child, borough or published. released_at: in microseconds."""
 
     audience: str
     child_rid: int | None = None
@@ -47,8 +47,11 @@ class Owned:
     released_at: int | None = None
 
 
+SHARED = Owned("shared")
+
+
 class Responsibility(NamedTuple):
-    """One service answers for one child from a day, to the day before `until_on`; None means with no end yet."""
+    """One service answers for one child from a day to the day before `until_on`; None is no end yet."""
 
     episode_rid: int
     child_rid: int
@@ -66,9 +69,9 @@ class Responsibility(NamedTuple):
 
 
 def child_keys(type_: str, body: JSON) -> tuple[tuple[Key, str], ...]:
-    """The Patient that a child's resource names, with the FHIRPath of the Reference; for Provenance, its targets.
+    """The Patient that a child's resource names, with the Reference's FHIRPath; for Provenance, its targets.
 
-    Raises Unprocessable where it names none: what belongs to nobody could be reached by nobody, or by everybody.
+    Raises Unprocessable where it names none: what is nobody's could be reached by nobody, or by everybody.
     """
     if type_ == "Provenance":
         found = tuple(
@@ -122,8 +125,8 @@ def responsibility(
 ) -> Responsibility | None:
     """What an EpisodeOfCare makes of its service, None where its status gives nobody anything.
 
-    Raises Unprocessable for a service that is not a borough's or a period without its days; Forbidden where the
-    requester does not work for that borough.
+    Raises Unprocessable for a service that is not a borough's or a period without its days; Forbidden where
+    the requester does not work for that borough.
     """
     place = "EpisodeOfCare.managingOrganization"
     key = references.literal(body.get("managingOrganization", {}).get("reference", ""))
@@ -149,8 +152,8 @@ def agrees(
 ) -> None:
     """Raises Conflict where another borough's service answers for the child in the same days.
 
-    opened: the episode is new. A service may take up a child again whom no other service has taken up since; a child
-    whom another service had later comes back by being handed over.
+    opened: the episode is new. A service may take up a child again whom no other service has taken up since;
+    a child whom another service had later comes back by being handed over.
     """
     for other in standing:
         if other.episode_rid == fresh.episode_rid or other.borough == fresh.borough:
@@ -169,8 +172,8 @@ def author_borough(
 ) -> str | None:
     """The borough on whose behalf something of a child is written.
 
-    on: the civil date of the request. day: the date the resource speaks of; the service's own commands write history,
-    and write it for whoever answered for the child then.
+    on: the civil date of the request. day: the date the resource speaks of; the service's own commands write
+    history, and write it for whoever answered for the child then.
     Raises Unprocessable where the requester works for several boroughs and none answers for the child yet.
     """
     standing = sorted(standing, key=lambda each: each.from_on)

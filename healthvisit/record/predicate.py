@@ -1,7 +1,7 @@
 """Reach -> the one SQL condition that every query carries (decision 2).
 
-There is no second evaluator and no filter afterwards: whoever asks the database for resources, versions or audit
-events puts one of these conditions into the statement. Nothing stated means nothing reached.
+There is no second evaluator and no filter afterwards: whoever asks the database for resources, versions or
+audit events puts one of these conditions into the statement. Nothing stated means nothing reached.
 """
 
 from collections.abc import Collection
@@ -53,8 +53,8 @@ def readable(reach: Reach, *, at: datetime) -> ColumnElement[bool]:
 def readable_version(reach: Reach) -> ColumnElement[bool]:
     """Rows of `resource_version` joined to their `resource` that may be read.
 
-    A version belongs to the team that wrote it: the team before may read its own, never what came after it left.
-    Parents see what stands, not how it came to stand.
+    A version belongs to the team that wrote it: the team before may read its own, never what came after it
+    left. Parents see what stands, not how it came to stand.
     """
     match reach:
         case BoroughReach():
@@ -80,8 +80,8 @@ def readable_version(reach: Reach) -> ColumnElement[bool]:
 def writable(reach: Reach) -> ColumnElement[bool]:
     """Rows of `resource` that a new version may be written of; of a Patient, also what belongs to the child.
 
-    Having written in the past does not do: the child must be this service's today, or be a child whom this service
-    has just entered and for whom no service answers yet.
+    Having written in the past does not do: the child must be this service's today, or be a child whom this
+    service has just entered and for whom no service answers yet.
     """
     match reach:
         case BoroughReach():
@@ -144,4 +144,5 @@ def _answers_for_child(reach: BoroughReach, rows: FromClause) -> ColumnElement[b
 
 def _children(ids: Collection[str]) -> ColumnElement[int]:
     patient = resource.alias("patient")
-    return select(patient.c.rid).where(patient.c.type == "Patient", patient.c.id.in_(ids))  # type: ignore[return-value]
+    found = select(patient.c.rid).where(patient.c.type == "Patient", patient.c.id.in_(ids))
+    return found.scalar_subquery()

@@ -1,7 +1,7 @@
 """One permanent answer per tablet operation, so that a repeated sync changes nothing (decision 6).
 
-A lost reply, a replay, a second tablet with the same copy: whoever sends an operation again gets the first answer,
-byte for byte, for ever. It is kept in the same transaction as what it answers for.
+A lost reply, a replay, a second tablet with the same copy: whoever sends an operation again gets the first
+answer, byte for byte, for ever. It is kept in the same transaction as what it answers for.
 """
 
 from datetime import datetime
@@ -16,7 +16,7 @@ from healthvisit.record.tables import receipt
 def first_answer(connection: Connection, account: str, operation: str, request_hash: str) -> bytes | None:
     """The answer that this account's operation got, or None where it has not happened.
 
-    Raises Unprocessable where the same operation came with another request: one of the two would be lost unseen.
+    Raises Unprocessable where it came with another request: one of the two would be lost unseen.
     """
     row = connection.execute(
         select(receipt.c.request_hash, receipt.c.answer).where(

@@ -1,7 +1,7 @@
 """The record as one requester reaches it: one request, one transaction.
 
-Every interaction asks scope and role first (Forbidden), carries the reach predicate in its statement (NotFound), and
-leaves an audit event in the same transaction as its data. https://hl7.org/fhir/R4/http.html
+Every interaction asks scope and role first (Forbidden), carries the reach predicate in its statement
+(NotFound), and leaves an audit event in the same transaction as its data. https://hl7.org/fhir/R4/http.html
 """
 
 import zlib
@@ -72,7 +72,7 @@ class Version:
 
 @dataclass(frozen=True)
 class Written:
-    """created: False where a conditional create found what it looked for and wrote nothing, and for an update."""
+    """created: False for an update, and where a conditional create found what it looked for."""
 
     version: Version
     created: bool
@@ -102,8 +102,8 @@ def opened(
 ) -> Iterator["Record"]:
     """The record for one request; what is written in the block is kept whole when it ends, or not at all.
 
-    at: aware UTC instant of the request. request: an id that its audit events share. Many bundles may be sent within
-    one block; they are kept or undone together.
+    at: aware UTC instant of the request. request: an id that its audit events share. Many bundles may be sent
+    within one block; they are kept or undone together.
     """
     events: list[Event] = []
 
@@ -135,7 +135,7 @@ def opened(
 
 
 class Record:
-    """Made by `opened`. requester, definitions; at: instant of the request; on: its civil date in Europe/London.
+    """Made by `opened`. at: instant of the request; on: its civil date in Europe/London.
 
     refusal: the error that a write of this block has met, if any.
     """
@@ -302,11 +302,11 @@ class Record:
     ) -> JSON:
         """The transaction-response to a transaction Bundle: all of it is done, or nothing.
 
-        operation: the sender's permanent UUID, by default that of Bundle.identifier; an operation that has been done
-        gets its first answer. sent: the request's bytes, by which a repeat is known to be one.
-        single: the bundle stands for one create or update, and faults of its first entry are told by its type.
-        completed_by: adds the service's own entries after those of the bundle, once these are checked; what it adds
-        needs no scope of the requester, and the answer leaves it out.
+        operation: the sender's permanent UUID, by default that of Bundle.identifier; an operation that has
+        been done gets its first answer. sent: the request's bytes, by which a repeat is known to be one.
+        single: the bundle stands for one create or update; faults of its first entry are told by its type.
+        completed_by: adds the service's own entries after those of the bundle, once these are checked; what
+        it adds needs no scope of the requester, and the answer leaves it out.
         Raises any RecordError, with FHIRPath in the bundle.
         """
         if not self._writing:
@@ -433,8 +433,8 @@ class Record:
         if view is None:
             return None
         shown = dumps(view)
-        # The number and time of the version would count changes that parents do not see. Their version is that of
-        # the view: another number when it reads otherwise, and made now.
+        # The number and time of the version would count changes that parents do not see. Their version is
+        # that of the view: another number when it reads otherwise, and made now.
         return Version(type_, id_, zlib.crc32(shown) or 1, self.at, shown, "POST")
 
     def _search(self, type_: str, parameters: Sequence[tuple[str, str]], event: Event) -> Page:
@@ -468,7 +468,7 @@ class Record:
         return Page([_of_event(each) for each in found], [], total, following, list(query.processed))
 
     def _child(self, patients: Sequence[str]) -> int | None:
-        """The child whom a search names, for the audit; None for none, for several, and for one out of reach."""
+        """The child whom a search names, for the audit; None for several, and for one out of reach."""
         if len(patients) != 1:
             return None
         return self._connection.scalar(

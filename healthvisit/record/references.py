@@ -1,7 +1,7 @@
 """References inside a body: found, rewritten, and asked of the database all at once.
 
-A literal reference must name something that the requester can read. What cannot be reached and what never existed get
-the same words.
+A literal reference must name something that the requester can read. What cannot be reached and what never
+existed get the same words.
 https://hl7.org/fhir/R4/references.html#literal
 """
 
@@ -120,7 +120,7 @@ def targets(
     readable: ColumnElement[bool],
     writable: ColumnElement[bool],
 ) -> dict[Key, Target]:
-    """Those of the wanted resources, ids by type, that the condition lets the requester read; one statement."""
+    """Those of the wanted resources (ids by type) that the condition lets through, by one statement."""
     if not wanted:
         return {}
     named = or_(*(and_(resource.c.type == type_, resource.c.id.in_(ids)) for type_, ids in wanted.items()))

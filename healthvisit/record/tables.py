@@ -1,8 +1,9 @@
 """Tables of the record.
 
-`resource` points at the current version and holds what the server alone decides: whose it is and who may reach it.
-`resource_version` is append-only and keeps the JSON as it was sent. The four `search_*` tables are narrow index rows
-of the current version. Instants are microseconds since 1970 UTC, so that both databases compare them alike.
+`resource` points at the current version and holds what the server alone decides: whose it is and who may
+reach it. `resource_version` is append-only and keeps the JSON as it was sent. The four `search_*` tables are
+narrow index rows of the current version. Instants are microseconds since 1970 UTC, so that both databases
+compare them alike.
 """
 
 from sqlalchemy import (
@@ -26,7 +27,7 @@ from healthvisit.database import metadata
 
 # SQLite numbers rows by itself only for a column of its INTEGER type.
 Rid = BigInteger().with_variant(Integer, "sqlite")
-# A text that is searched by range or sorted: by code point in both databases, whatever the cluster's language.
+# A text that is searched by range or sorted: by code point, whatever language the database is set to.
 Word = Text().with_variant(Text(collation="C"), "postgresql")
 
 resource = Table(
@@ -76,8 +77,8 @@ responsibility = Table(
     Index(None, "borough", "child_rid"),
 )
 
-# An NHS number is held once by a borough. The same number in two boroughs is held for a person to settle: telling
-# either borough would tell it where the child is.
+# An NHS number is held once by a borough. The same number in two boroughs is held for a person to settle:
+# telling either borough would tell it where the child is.
 child_identifier = Table(
     "child_identifier",
     metadata,
@@ -90,8 +91,8 @@ child_identifier = Table(
     Index(None, "child_rid"),
 )
 
-# The search rows carry no foreign key: they are made again from the resource whenever it changes, by one function,
-# and a check for each of ten rows a resource would cost more than the rows themselves.
+# The search rows carry no foreign key: they are made again from the resource whenever it changes, by one
+# function, and a check for each of ten rows a resource would cost more than the rows themselves.
 
 search_token = Table(
     "search_token",
@@ -122,7 +123,7 @@ search_reference = Table(
     sqlite_with_rowid=False,
 )
 
-# A date is an interval: low is its first microsecond, high its last; an open end is the least or greatest bigint.
+# A date is an interval: low its first microsecond, high its last; an open end is the least or greatest one.
 search_date = Table(
     "search_date",
     metadata,
@@ -134,8 +135,8 @@ search_date = Table(
     # rid before high: a list by date is one range in the order of (low, rid)
     PrimaryKeyConstraint("type", "parameter", "low", "rid", "high"),
     Index(None, "rid"),
-    # The few intervals longer than two days (search/date.py SHORT_US) are found by their end, so that every other
-    # search between two dates is a range of low.
+    # The few intervals longer than two days (search/date.py SHORT_US) are found by their end, so that every
+    # other search between two dates is a range of low.
     Index(
         "ix_search_date_long",
         "type",

@@ -1,7 +1,8 @@
 """Resources into rows: many at once, with one statement a table. This is the path that every write takes.
 
-Order of the checks: may it be read (else NotFound, or the reference names nothing known), may it be written (else
-Forbidden), is it the version that the writer saw (else VersionConflict), does it fit what already stands.
+Order of the checks: may it be read (else NotFound, or the reference names nothing known), may it be written
+(else Forbidden), is it the version that the writer saw (else VersionConflict), does it fit what already
+stands.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,7 +40,7 @@ _COLUMNS = (
 )  # fmt: skip
 _VERSION_COLUMNS = ("rid", "version", "updated_at", "method", "author_borough", "account", "body")
 
-# How long before the day of birth each type may speak of a child. A contact in pregnancy belongs to the child to come.
+# How long before birth each type may speak of a child: a contact in pregnancy is of the child to come.
 _BEFORE_BIRTH = {
     "Encounter": timedelta(weeks=44),
     "Observation": timedelta(0),
@@ -78,7 +79,7 @@ class Writing:
     rid: int = 0
     version: int = 1
     updated_at: int = 0
-    owned: Owned = Owned("shared")
+    owned: Owned = ownership.SHARED
     resource: JSON = field(default_factory=dict)
     stored: bytes = b""
 
@@ -140,7 +141,7 @@ class Writer:
         self._put_identifiers([writing for writing in writings if writing.type == "Patient"])
 
     def _find(self, writings: Sequence[Writing]) -> None:
-        """Fills `before` of the updates. An id that is not there and one that cannot be reached are one answer."""
+        """Fills `before` of the updates. An id that is not there is refused as one that is out of reach."""
         changed = {writing.key: writing for writing in writings if writing.is_update}
         for type_, group in _by_type(changed).items():
             rows = self.connection.execute(
@@ -167,7 +168,7 @@ class Writer:
                 raise VersionConflict("The resource has changed since that version.", writing.place)
 
     def _targets(self, writings: Sequence[Writing]) -> dict[Key, Target]:
-        """What the bodies refer to, outside of what is written with them. Raises Unprocessable naming every fault."""
+        """What the bodies refer to outside of themselves. Raises Unprocessable, naming every fault."""
         made = {writing.key for writing in writings if not writing.is_update}
         wanted = {
             key
@@ -357,8 +358,8 @@ class Writer:
     def _put_identifiers(self, patients: Sequence[Writing]) -> None:
         """Keeps which child has which NHS number.
 
-        Raises Conflict where another child within reach has it; where a child out of reach has it both are held for a
-        person to settle, and the writer is told nothing.
+        Raises Conflict where another child within reach has it; where a child out of reach has it both are
+        held for a person to settle, and the writer is told nothing.
         """
         if not patients:
             return
@@ -422,7 +423,7 @@ def _by_type(keys: Iterable[Key]) -> dict[str, list[str]]:
 
 
 def _make(writing: Writing, now: int) -> None:
-    """Fills version, time and the JSON that is stored: the body as sent, under the server's id and version."""
+    """Fills version, time and the stored JSON: the body as sent, under the server's id and version."""
     before = writing.before
     # Versions of one resource follow each other in time, even where the clock does not.
     writing.updated_at = max(now, before.updated_at + instants.MILLISECOND_US) if before else now
@@ -460,7 +461,7 @@ def _refuse_before_birth(writing: Writing, born: date | None) -> None:
 
 
 def _refuse_other_children(writings: Sequence[Writing], child_rids: Mapping[Key, int | None]) -> None:
-    """A child's contact, form or measurement refers to that child's own: a twin's is the likeliest mistake."""
+    """A child's contact, form or measurement refers to that child's own; a twin's is a likely mistake."""
     for writing in writings:
         if writing.type in ("Patient", "RelatedPerson"):
             continue
