@@ -82,6 +82,27 @@ def test_no_header_lets_a_forger_in(service):
     assert service.probe(token).status_code == 200
 
 
+def test_a_header_we_never_write_is_refused_though_our_key_signed_it(service):
+    header, claims = parts(service.tokens()["access_token"])
+    key = service.house.access_tokens.keys.newest
+    assert service.probe(jwt.encode(header, claims, key, algorithms=["ES256"])).status_code == 200
+    for changes in (
+        {"typ": "JWT"},
+        {"typ": "id+jwt"},
+        {"typ": "application/at+jwt"},
+        {"kid": None},
+        {"kid": "another"},
+        {"jwk": key.as_dict(private=False)},
+        {"jku": "https://evil.example/jwks"},
+        {"x5u": "https://evil.example/x5u"},
+        {"cty": "JWT"},
+    ):
+        written = {name: value for name, value in (header | changes).items() if value is not None}
+        text = jwt.encode(written, claims, key, algorithms=["ES256"])
+        assert parts(text)[0] == written
+        assert service.probe(text).status_code == 401, changes
+
+
 def test_hmac_with_the_public_key_is_not_a_signature(service):
     token = service.tokens()["access_token"]
     header, claims = parts(token)
