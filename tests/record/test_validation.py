@@ -1,7 +1,7 @@
 """The gate for FHIR bodies: what is let in, and what is refused, with which words and where.
 
-tests/record/examples holds examples of HL7's own R4 package (hl7.fhir.r4.examples 4.0.1, CC0), as published, and
-one child with every element and extension of UK Core Patient 2.6.1, made up here.
+tests/record/examples holds examples of HL7's own R4 package (hl7.fhir.r4.examples 4.0.1, CC0), as published,
+and one child with every element and extension of UK Core Patient 2.6.1, made up here.
 """
 
 import copy
@@ -1169,4 +1169,23 @@ def test_a_long_text_is_judged_in_linear_time(text: str, definitions: Definition
     )
     started = time.perf_counter()
     assert issues(body, definitions, second_reader=False)
+    assert time.perf_counter() - started < 1
+
+
+def test_a_hundred_thousand_faults_are_counted_and_not_all_told(definitions: Definitions):
+    started = time.perf_counter()
+    found = issues(a_child(name=[{}] * 50_000, **{f"x{at}": 1 for at in range(50_000)}), definitions)
+    assert time.perf_counter() - started < 3
+    assert len(found) == validation.MOST_ISSUES + 1
+    assert found[-1] == Issue(
+        "too-costly", f"{100_000 - validation.MOST_ISSUES} further faults are not listed"
+    )
+
+
+def test_a_fault_deep_inside_is_found_as_fast_as_one_at_the_top(definitions: Definitions):
+    deepest: JSON = {"url": "a", "valueString": ""}
+    for _ in range(45):
+        deepest = {"url": "a", "extension": [deepest]}
+    started = time.perf_counter()
+    assert places(a_child(extension=[deepest]), definitions) == ["Patient" + ".extension[0]" * 46 + ".value"]
     assert time.perf_counter() - started < 1

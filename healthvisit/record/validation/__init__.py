@@ -19,6 +19,7 @@ bundles.py        the envelope of a batch or transaction
 second_reader.py  the fhir.resources model, after all that
 """
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from functools import lru_cache
@@ -31,6 +32,11 @@ from healthvisit.record.validation import second_reader as models
 from healthvisit.record.validation.dates import days
 from healthvisit.record.validation.faults import CONDITIONAL, NULL, Fault, blamed, is_formed, kind
 from healthvisit.record.validation.shapes import Rule, Shapes
+
+# A body of a megabyte can hold a hundred thousand faults: the answer stays readable, and small.
+MOST_ISSUES = 200
+
+_ENTRY = re.compile(r"\.entry\[([0-9]+)\]\.resource")
 
 
 def checked(
@@ -52,7 +58,8 @@ def checked(
         raise Invalid([Issue("structure", f"must be a resource, not {kind(body)}", type)])
     shapes = _gate(definitions)
     found = list(shapes.root(type)(body) or ()) if shapes.knows(type) else [_unknown_type()]
-    found += _of_the_field(body, type, found, definitions, on)
+    if is_formed(found):
+        found += _of_the_field(body, definitions, on)
     if not found and second_reader:
         found = models.faults(body)
     _refuse(type, found)
@@ -72,15 +79,13 @@ def bundle_checked(
     found = [fault for fault in shapes.root("Bundle")(body) or () if fault.code != CONDITIONAL]
     if is_formed(found):
         found += bundles.envelope(body, shapes.knows)
+        faulty = {place[1] for fault in found if (place := _ENTRY.match(fault.path))}
         for at, entry in enumerate(body.get("entry", ())):
-            resource = entry.get("resource")
-            if resource is not None:
-                here = f".entry[{at}].resource"
-                of_it = [fault for fault in found if fault.path.startswith(f"{here}.")]
-                more = _of_the_field(resource, resource["resourceType"], of_it, definitions, on)
-                if not of_it and not more and second_reader:
-                    more = models.faults(resource)
-                found += blamed(here, more)
+            if "resource" in entry:
+                more = _of_the_field(entry["resource"], definitions, on)
+                if not more and second_reader and str(at) not in faulty:
+                    more = models.faults(entry["resource"])
+                found += blamed(f".entry[{at}].resource", more)
     _refuse("Bundle", found)
 
 
@@ -94,16 +99,12 @@ def dates_of(resource: JSON) -> list[tuple[str, date]]:
     return [(type_ + path, days(text)[1]) for path, text in plausible.moments(resource)]
 
 
-def _of_the_field(
-    body: JSON, type_: str, found: list[Fault], definitions: Definitions, on: date | None
-) -> list[Fault]:
+def _of_the_field(body: JSON, definitions: Definitions, on: date | None) -> list[Fault]:
     """What only a body of right form can be asked: its dates, and its form's questions."""
-    if not is_formed(found):
-        return []
-    more = plausible.dates(body, on)
-    if type_ == "QuestionnaireResponse":
-        more += forms.faults(body, definitions)
-    return more
+    found = plausible.dates(body, on)
+    if body["resourceType"] == "QuestionnaireResponse":
+        found += forms.faults(body, definitions)
+    return found
 
 
 # By identity: definitions are read once, at start, and never change.
@@ -141,7 +142,9 @@ def _unknown_type() -> Fault:
 def _refuse(type_: str, found: list[Fault]) -> None:
     if not found:
         return
-    issues = [_issue(type_, fault) for fault in found]
+    issues = [_issue(type_, fault) for fault in found[:MOST_ISSUES]]
+    if len(found) > MOST_ISSUES:
+        issues.append(Issue("too-costly", f"{len(found) - MOST_ISSUES} further faults are not listed"))
     raise (Unprocessable if is_formed(found) else Invalid)(issues)
 
 

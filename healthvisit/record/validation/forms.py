@@ -288,7 +288,9 @@ def _true(condition: JSON, given: Given) -> bool:
     name, wanted = _value(condition, "answer")
     if condition["operator"] == "exists":
         return bool(answers) is bool(wanted)
-    compared, key = _COMPARED[condition["operator"]], _key(name, wanted)
+    compared, key = _COMPARED.get(condition["operator"]), _key(name, wanted)
+    if compared is None:
+        return False
     try:
         return any(compared(answer, key) for answer in answers)
     except TypeError:

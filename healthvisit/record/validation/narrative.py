@@ -29,7 +29,7 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*:", re.IGNORECASE)
 _SAFE_SCHEMES = ("http:", "https:", "mailto:", "tel:")
 _PICTURE = re.compile(r"#[A-Za-z0-9\-.]{1,64}|data:image/(?:png|gif|jpeg);base64,[A-Za-z0-9+/=\s]+")
 # A backslash or a comment could hide the words from us, but not from a browser.
-_BAD_STYLE = re.compile(r"url|expression|import|javascript|behaviou?r|binding|[\\@<]|/\*", re.IGNORECASE)
+_BAD_STYLE = re.compile(r"url|expression|javascript|behaviou?r|binding|[\\@<]|/\*", re.IGNORECASE)
 
 
 class _RefusedError(Exception):

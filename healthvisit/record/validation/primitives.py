@@ -27,7 +27,7 @@ def string(value: Any) -> Faults:
         type(value) is str
         and value
         and len(value) <= _MOST_CHARACTERS
-        and (value.isprintable() or _has_no_control(value))
+        and (value.isprintable() or _is_text(value))
     ):
         return None
     return _text_fault(value)
@@ -155,8 +155,9 @@ def _second(value: str) -> str | None:
     return "leap seconds are not kept" if value[6:8] == "60" else None
 
 
-def _has_no_control(value: str) -> bool:
-    return not _CONTROL.search(value)
+def _is_text(value: str) -> bool:
+    """[ \\r\\n\\t\\S]+ where a rarer space may stand between words, but not alone, and nothing controls."""
+    return not _CONTROL.search(value) and not (value.isspace() and value.strip(" \r\n\t"))
 
 
 def _text_fault(value: Any) -> Faults:
@@ -166,7 +167,7 @@ def _text_fault(value: Any) -> Faults:
         return wrong("value", "must not be empty")
     if len(value) > _MOST_CHARACTERS:
         return wrong("value", f"must not be longer than {_MOST_CHARACTERS} characters")
-    return None if _has_no_control(value) else wrong("value", "must not hold control characters")
+    return None if _is_text(value) else wrong("value", "must hold words, and no control characters")
 
 
 def _number_fault(wanted: str, value: Any) -> Faults:

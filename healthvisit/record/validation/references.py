@@ -84,13 +84,12 @@ def _typed(value: JSON, allowed: Collection[str], known: Collection[str]) -> Fau
 
 def settled(faults: list[Fault], resource: Any) -> Faults:
     """The faults of a whole resource, once its contained resources have answered for themselves."""
-    held = {}
-    if isinstance(resource, dict) and isinstance(resource.get("contained"), list):
-        held = {
-            inner.get("id"): inner.get("resourceType")
-            for inner in resource["contained"]
-            if isinstance(inner, dict)
-        }
+    contained = resource.get("contained") if isinstance(resource, dict) else None
+    held = {
+        str(inner.get("id")): str(inner.get("resourceType"))
+        for inner in (contained if isinstance(contained, list) else ())
+        if isinstance(inner, dict)
+    }
     found: list[Fault] = []
     for fault in faults:
         if fault.code != LOCAL:
