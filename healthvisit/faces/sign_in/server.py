@@ -34,7 +34,6 @@ from authlib.oauth2.rfc6749 import (
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7636 import CodeChallenge, create_s256_code_challenge
 from flask import Response, g, request, session
-from sqlalchemy import Connection
 from werkzeug.datastructures import MultiDict
 
 from healthvisit.access import scopes
@@ -322,7 +321,7 @@ class Server(AuthorizationServer):
         family = user
         if family is None:
             life_s = min(life_s, SYSTEM_TOKEN_S)
-            family = _system_family(connection, client.app, cast(str, scope), life_s)
+            family = _system_family(client.app, cast(str, scope), life_s)
         granted = scope or family.scope
         # Nothing outlives the grant it came of, however late it was renewed.
         life_s = min(life_s, (family.expires_at - microseconds(at)) // 1_000_000)
@@ -433,8 +432,9 @@ def connected(*, writing: bool) -> Iterator[None]:
             del g.accounts_connection
 
 
-def _connection() -> Connection:
-    return cast(Connection, g.accounts_connection)
+def _connection() -> Any:
+    """Handed on to the accounts as it is: no SQL is known here."""
+    return g.accounts_connection
 
 
 def _answered_by(ask: Any) -> Response:
@@ -482,7 +482,8 @@ def _by_private_key(query_client: Any, request: OAuth2Request) -> Client | None:
     return cast(Client, client)
 
 
-def _system_family(connection: Connection, app: ClientApp, scope: str, life_s: int) -> Family:
+def _system_family(app: ClientApp, scope: str, life_s: int) -> Family:
+    connection = _connection()
     try:
         epoch = people.epoch_of(connection, cast(str, app.account))
     except NotAdmitted:
