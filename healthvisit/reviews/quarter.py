@@ -44,7 +44,8 @@ PROVISIONAL = f"{CANONICAL}/StructureDefinition/provisional"
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 POPULATION = "http://terminology.hl7.org/CodeSystem/measure-population"
 ALL = disclosure.ALL
-CHUNK = 500
+# The record's search takes no more values of one parameter.
+CHUNK = 200
 
 
 @dataclass
