@@ -40,6 +40,8 @@ class Database:
     def reading(self) -> Iterator[Connection]:
         """A connection for SELECTs of one request; nothing it did is kept."""
         with _told_apart(), self.engine.connect() as connection:
+            if not self.is_sqlite:
+                connection = connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @contextmanager

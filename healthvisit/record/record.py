@@ -110,8 +110,11 @@ def opened(
     def told(connection: Connection) -> None:
         audit.write(connection, events, requester, at=at, request=request)
 
+    # PostgreSQL takes a reader's events in the reader's own transaction. SQLite has one writer at a time, for
+    # whom a reader waits only after it has read.
+    is_one = writing or not database.is_sqlite
     try:
-        with database.writing() if writing else database.reading() as connection:
+        with database.writing() if is_one else database.reading() as connection:
             record = Record(
                 connection, requester, definitions=definitions, at=at, writing=writing, events=events
             )
@@ -119,7 +122,7 @@ def opened(
             if record.refusal is not None:
                 # Half of a refused write may stand by now: nobody may go on as if it had not been asked.
                 raise record.refusal
-            if writing:
+            if is_one:
                 told(connection)
     except Exception as error:
         # The refusal is told after what it refused is undone, so that it is not undone with it.
@@ -128,7 +131,7 @@ def opened(
             with database.writing() as connection:
                 told(connection)
         raise
-    if events and not writing:
+    if events and not is_one:
         # Before the answer leaves: what cannot be audited is not shown.
         with database.writing() as connection:
             told(connection)
