@@ -6,7 +6,7 @@ import json
 import re
 import time
 import uuid
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -73,14 +73,15 @@ class Demonstration:
             self._apps[demo.CLIENT_ID] = App(self.app.test_client(), self._system_token())
         return self._apps[demo.CLIENT_ID]
 
-    def a_child(self, app: "App", *, born_from: date | None = None, born_to: date | None = None) -> str:
-        """Id of a child of the app's borough, whose service has answered for the child from birth until now."""
-        born = [("birthdate", f"ge{born_from}")] if born_from else []
-        born += [("birthdate", f"le{born_to}")] if born_to else []
-        children = app.found("Patient", *born, ("_count", "200"))
+    def children(self, app: "App") -> list[str]:
+        """Ids of the children whom the app's borough answers for today."""
         standing = app.found("EpisodeOfCare", ("status", "active"), ("_count", "1000"))
-        answering = {episode["patient"]["reference"] for episode in standing}
-        return next(child["id"] for child in children if f"Patient/{child['id']}" in answering)
+        return [episode["patient"]["reference"].removeprefix("Patient/") for episode in standing]
+
+    def a_child(self, app: "App") -> str:
+        """One of them, who has been seen at least once."""
+        seen = {contact["subject"]["reference"] for contact in app.found("Encounter", ("_count", "1000"))}
+        return next(child for child in self.children(app) if f"Patient/{child}" in seen)
 
     def _staff_token(self, name: str, client: str, scope: str) -> str:
         verifier = base64.urlsafe_b64encode(hashlib.sha256(name.encode()).digest()).decode().rstrip("=") + "x"

@@ -14,6 +14,7 @@ from healthvisit.faces import door
 from healthvisit.faces.rest import blueprint, wire
 from healthvisit.faces.rest.interactions import SERVED
 from healthvisit.faces.rest.outcomes import CONTENT_TYPE
+from healthvisit.record import audit
 
 _INTERACTIONS = {
     "c": ("create",),
@@ -92,14 +93,16 @@ def _resources(definitions: Definitions) -> Iterator[JSON]:
         if "u" in letters and type_ in reach.CHILD_TYPES:
             found["versioning"] = "versioned-update"
         parameters = [p for p in definitions.of_type("SearchParameter") if type_ in p["base"]]
+        if type_ == "AuditEvent":
+            parameters = [p for p in parameters if p["code"] in audit.PARAMETERS]
+        included = [f"{type_}:{p['code']}" for p in parameters if p["type"] == "reference"]
+        if included and type_ != "AuditEvent":
+            found["searchInclude"] = included
         if parameters:
-            found["searchInclude"] = [f"{type_}:{p['code']}" for p in parameters if p["type"] == "reference"]
             found["searchParam"] = [
                 {"name": p["code"], "definition": p["url"], "type": p["type"]}
                 for p in sorted(parameters, key=lambda p: str(p["code"]))
             ]
-            if not found["searchInclude"]:
-                del found["searchInclude"]
         yield found
 
 
