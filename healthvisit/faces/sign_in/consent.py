@@ -24,7 +24,7 @@ _WHOSE = {
     "user": "that you can see yourself",
     "system": "that the service holds",
 }
-_PLAIN = {"offline_access": "keep this access until you sign in again, without asking you each time"}
+_PLAIN = {"offline_access": "keep this access for some hours without asking you again"}
 
 
 def in_words(scope: str) -> list[str]:
