@@ -173,7 +173,7 @@ def test_a_token_that_says_anything_else_than_we_wrote_is_refused_though_our_key
     header, claims = parts(service.tokens()["access_token"])
     key = service.house.access_tokens.keys.newest
     assert service.probe(jwt.encode(header, claims, key, algorithms=["ES256"])).status_code == 200
-    for changes in CLAIMS_OF_FORGERS:
+    for changes in (*CLAIMS_OF_FORGERS, {"sub": service.parent}, {"sub": service.system_account}):
         said = {name: value for name, value in (claims | changes).items() if value is not None}
         refused = service.probe(jwt.encode(header, said, key, algorithms=["ES256"]))
         assert refused.status_code == 401, changes

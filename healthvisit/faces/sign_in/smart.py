@@ -12,7 +12,7 @@ from healthvisit.exact_json import dumps
 from healthvisit.faces import door
 from healthvisit.faces.sign_in import blueprint
 
-_CAPABILITIES = [
+CAPABILITIES = [
     "launch-standalone",
     "client-public",
     "client-confidential-asymmetric",
@@ -22,7 +22,7 @@ _CAPABILITIES = [
     "permission-user",
     "permission-v2",
 ]
-_SCOPES = ["launch/patient", "offline_access", "patient/*.rs", "user/*.crus"]
+SCOPES = ["launch/patient", "offline_access", "patient/*.rs", "user/*.crus"]
 
 
 @blueprint.get("/fhir/.well-known/smart-configuration")
@@ -53,7 +53,7 @@ def _people_sign_in() -> bool:
 
 
 def _capabilities() -> list[str]:
-    return _CAPABILITIES if _people_sign_in() else ["client-confidential-asymmetric", "permission-v2"]
+    return CAPABILITIES if _people_sign_in() else ["client-confidential-asymmetric", "permission-v2"]
 
 
 def _endpoints() -> dict[str, Any]:
@@ -78,5 +78,5 @@ def _endpoints() -> dict[str, Any]:
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "response_types_supported": ["code"],
         "token_endpoint_auth_methods_supported": ["private_key_jwt", "none"],
-        "scopes_supported": [*_SCOPES, "system/*.crus"],
+        "scopes_supported": [*SCOPES, "system/*.crus"],
     }
