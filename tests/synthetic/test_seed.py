@@ -12,6 +12,7 @@ from healthvisit.reviews import caseload, quarter, scoring, timeline
 from healthvisit.synthetic import demo, seed
 from healthvisit.synthetic.population import World, allotted, families
 from healthvisit.synthetic.resources import Writer, transaction
+from tests.builders import a_requester
 
 AS_AT = date(2021, 2, 15)
 AT = datetime(2021, 2, 15, 9, tzinfo=UTC)
@@ -46,7 +47,7 @@ class Seeded:
         return the_record.opened(self.database, requester, definitions=self.definitions, at=AT)
 
     def count(self, type_):
-        with self.opened(seed._service()) as record:
+        with self.opened(a_requester("service")) as record:
             return sum(1 for _ in record.each(type_, []))
 
 
@@ -120,6 +121,6 @@ def test_a_seed_that_was_interrupted_goes_on_where_it_stood(furnished, definitio
     with pytest.raises(Stopped):
         run(90, stop)
     run(90, lambda _done, _total: None)
-    with the_record.opened(furnished, seed._service(), definitions=definitions, at=AT) as record:
+    with the_record.opened(furnished, a_requester("service"), definitions=definitions, at=AT) as record:
         assert sum(1 for _ in record.each("Patient", [])) == 90
         assert not list(islice(record.each("Practitioner", [("name", "Nobody")]), 1))
