@@ -10,8 +10,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 def packaged(folder: str) -> Path:
     """Where `fhir` or `migrations` stands: beside the package in a checkout, else in the installed wheel's data."""
-    beside = Path(__file__).resolve().parent.parent / folder
-    return beside if beside.is_dir() else Path(sysconfig.get_path("data")) / "share" / "healthvisit" / folder
+    checkout = Path(__file__).resolve().parent.parent
+    # Beside an installed package stands another `fhir`: the one that holds fhir.resources.
+    if (checkout / "setup.cfg").is_file():
+        return checkout / folder
+    return Path(sysconfig.get_path("data")) / "share" / "healthvisit" / folder
 
 
 class Settings(BaseSettings):
