@@ -146,19 +146,29 @@ def _moment(text: str) -> Interval:
     return low, low + 10 ** max(6 - len(fraction), 0) - 1
 
 
-def condition(
-    low: ColumnElement[int], high: ColumnElement[int], values: tuple[DateValue, ...], at: datetime
-) -> ColumnElement[bool]:
-    """Whether the interval in these two columns matches one of the values.
+def settled(value: DateValue, at: datetime) -> DateValue:
+    """An "ap" with its tolerance worked out: a tenth of its distance from now on either side.
 
-    at: the request's instant, from which "ap" measures. An ABSENT interval matches nothing.
+    at: aware UTC instant of the request.
     """
-    return or_(*(_matches(low, high, value, at) for value in values))
+    if value.prefix != "ap":
+        return value
+    now = (at.astimezone(UTC).replace(tzinfo=None) - _EPOCH) // _US
+    distance = max(value.low - now, now - value.high, 0) // 10
+    return DateValue("ap", max(value.low - distance, LEAST + 1), min(value.high + distance, GREATEST))
 
 
-def _matches(
-    low: ColumnElement[int], high: ColumnElement[int], value: DateValue, at: datetime
+def condition(
+    low: ColumnElement[int], high: ColumnElement[int], values: tuple[DateValue, ...]
 ) -> ColumnElement[bool]:
+    """Whether the interval in these two columns matches one of the values, "ap" settled.
+
+    An ABSENT interval matches nothing.
+    """
+    return or_(*(_matches(low, high, value) for value in values))
+
+
+def _matches(low: ColumnElement[int], high: ColumnElement[int], value: DateValue) -> ColumnElement[bool]:
     real = high > LEAST
     contained = and_(low >= value.low, high <= value.high)
     match value.prefix:
@@ -178,15 +188,7 @@ def _matches(
             return low > value.high
         case "eb":
             return and_(high < value.low, real)
-    around = widened(value, at)
-    return and_(low <= around[1], high >= around[0], real)
-
-
-def widened(value: DateValue, at: datetime) -> Interval:
-    """What "ap" accepts: the interval and a tenth of its distance from now on either side."""
-    now = (at.astimezone(UTC).replace(tzinfo=None) - _EPOCH) // _US
-    distance = max(value.low - now, now - value.high, 0) // 10
-    return max(value.low - distance, LEAST), min(value.high + distance, GREATEST)
+    return and_(low <= value.high, high >= value.low, real)
 
 
 class Bounds(NamedTuple):
@@ -207,13 +209,13 @@ class Bounds(NamedTuple):
         )
 
 
-def bounds(value: DateValue, at: datetime) -> Bounds:
-    """The widest range of index rows in which a match for this value can stand."""
+def bounds(value: DateValue) -> Bounds:
+    """The widest range of index rows in which a match for this value can stand, "ap" settled."""
     match value.prefix:
         case "eq":
             return Bounds(value.low, value.high, value.low)
         case "gt":
-            return Bounds(reached=value.high + 1)
+            return Bounds(reached=min(value.high, GREATEST - 1) + 1)
         case "ge":
             return Bounds(reached=value.low)
         case "lt" | "eb":
@@ -223,6 +225,5 @@ def bounds(value: DateValue, at: datetime) -> Bounds:
         case "sa":
             return Bounds(first=min(value.high, GREATEST - 1) + 1, reached=value.high)
         case "ap":
-            low, high = widened(value, at)
-            return Bounds(last=high, reached=low)
+            return Bounds(last=value.high, reached=value.low)
     return Bounds()

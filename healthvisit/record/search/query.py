@@ -15,6 +15,7 @@ from healthvisit.record.search import date, reference, string
 from healthvisit.record.search.date import DateValue
 from healthvisit.record.search.parameter import Parameter, main_date, parameters
 from healthvisit.record.search.reference import ReferenceValue
+from healthvisit.record.search.string import StringValue
 from healthvisit.record.search.token import TokenValue, kept
 
 COUNT = 50
@@ -25,7 +26,7 @@ MOST_CHARACTERS = 2000
 MOST_SORTS = 4
 MOST_INCLUDES = 10
 
-Value = TokenValue | DateValue | ReferenceValue | str
+Value = TokenValue | DateValue | ReferenceValue | StringValue | str
 
 _MODIFIERS: Mapping[str, tuple[str, ...]] = {
     "token": ("not", "missing"),
@@ -234,12 +235,7 @@ class _Reader:
                 return self._reference(parameter, _unescaped(word), typed)
             case "uri":
                 return TokenValue(None, kept(_unescaped(word)))
-        text = _unescaped(word)
-        if len(text) > string.MOST_CHARACTERS:
-            raise ValueError(f"is longer than {string.MOST_CHARACTERS} characters")
-        if modifier != "exact" and not string.folded(text):
-            raise ValueError("has no letter or digit to search by")
-        return text
+        return string.parsed(_unescaped(word), modifier)
 
     def _reference(self, parameter: Parameter, text: str, typed: str) -> ReferenceValue:
         targets = (typed,) if typed else parameter.targets

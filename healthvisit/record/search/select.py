@@ -1,60 +1,47 @@
 """SearchQuery and reach predicate -> rows, total, included rows and the cursor of the next page.
 
-A page is read by walking one index range, the driver, and asking each of its resources by single seeks
-whether the other criteria and the reach predicate hold. Left to themselves both databases sooner or later
-turn a seek into a scan of all rows of a code, so the order is written into the statement: LATERAL ... LIMIT
-1 in PostgreSQL, CROSS JOIN in SQLite. Which range drives is decided here: one child's rows first, then
-whatever a short look finds fewest of.
+Which index range is walked is decided here: one child's rows first, then whatever a short look finds fewest
+of. The statement of a page is written once for each shape of search and then filled in with values, because
+writing it takes many times as long as its answer.
 """
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
-    FromClause,
+    Dialect,
     Select,
     and_,
     func,
-    literal,
     literal_column,
     or_,
     select,
     text,
-    true,
-    tuple_,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.expression import Join
+from sqlalchemy.util import LRUCache
 
 from healthvisit.record import tables
 from healthvisit.record.errors import Invalid, Issue, TooCostly
-from healthvisit.record.search import date, reference, string, token
+from healthvisit.record.search import date, statement
 from healthvisit.record.search.date import GREATEST, LEAST, SHORT_US, Bounds, DateValue
 from healthvisit.record.search.parameter import Parameter
-from healthvisit.record.search.query import Criterion, Include, SearchQuery
+from healthvisit.record.search.query import Criterion, Include, SearchQuery, Value
+from healthvisit.record.search.reference import ReferenceValue
+from healthvisit.record.search.statement import EVER, Span, Way, Writer
+from healthvisit.record.search.string import StringValue
+from healthvisit.record.search.token import TokenValue
 
 MOST_INCLUDED = 5000
 
 # As far as a short look counts: beyond it a range is long, however long.
 LONG = 10_000
-
-_ROWS = {
-    "token": tables.search_token,
-    "uri": tables.search_token,
-    "reference": tables.search_reference,
-    "date": tables.search_date,
-    "string": tables.search_string,
-}
-# A reference to one of these narrows to the rows of one child.
-_OF_ONE_CHILD = {
-    "Patient", "RelatedPerson", "EpisodeOfCare", "Encounter", "QuestionnaireResponse", "Observation",
-}  # fmt: skip
 
 
 class Found(NamedTuple):
@@ -86,142 +73,58 @@ def page(connection: Connection, query: SearchQuery, condition: ColumnElement[bo
     at: aware UTC instant of the request; "ap" measures its tolerance from it.
     Raises Invalid where _page is not a cursor of this query.
     """
-    return _Search(connection, query, condition, at).page()
+    return _Search(connection, _settled(query, at), condition).page()
 
 
-class _InTurn(Join):
-    """The left side, and for each of its rows the right one."""
-
-    inherit_cache = True
-
-
-@compiles(_InTurn, "sqlite")  # type: ignore[no-untyped-call,untyped-decorator,unused-ignore]
-def _cross(join: _InTurn, compiler: SQLCompiler, **options: Any) -> str:
-    options["asfrom"] = True
-    left = compiler.process(join.left, **options)
-    right = compiler.process(join.right, **options)
-    assert join.onclause is not None
-    return f"{left} CROSS JOIN {right} ON {compiler.process(join.onclause, **options)}"
-
-
-class _Way(NamedTuple):
-    """One way to find the candidates: an index range that holds every match.
-
-    answers: the criteria that the range settles by itself. natural: the parameter whose order the range has.
-    one_child: whether it is short for certain. preference: which of two long ranges to walk, the lower first.
-    """
-
-    kind: Literal["id", "reference", "token", "set", "date", "update"]
-    answers: tuple[Criterion, ...] = ()
-    natural: Parameter | None = None
-    one_child: bool = False
-    preference: int = 0
-
-
-class _Driver(NamedTuple):
-    """The range of a way as SQL.
-
-    where: what makes the range; once: what keeps one of the rows of a resource that has several there.
-    key: its column that gives the natural order, None for the order of rid. same: the value of that column
-    as an expression over tables.resource.
-    """
-
-    rows: FromClause
-    where: tuple[ColumnElement[bool], ...]
-    once: tuple[ColumnElement[bool], ...] = ()
-    key: ColumnElement[Any] | None = None
-    same: ColumnElement[Any] | None = None
-
-
-class _Order(NamedTuple):
-    """One sort key, as an expression over tables.resource."""
-
-    key: ColumnElement[Any]
-    descending: bool
+def _settled(query: SearchQuery, at: datetime) -> SearchQuery:
+    """The query with the tolerance of "ap" worked out."""
+    if not any(
+        isinstance(value, DateValue) and value.prefix == "ap" for c in query.criteria for value in c.values
+    ):
+        return query
+    criteria = [
+        each._replace(values=tuple(date.settled(value, at) for value in statement.dates(each)))
+        if each.parameter.kind == "date"
+        else each
+        for each in query.criteria
+    ]
+    return replace(query, criteria=tuple(criteria))
 
 
 class _Search:
-    """One page of one search, from choosing the range to read to the cursor of the next page."""
+    """One page of one search, from choosing the range to walk to the cursor of the next page."""
 
-    def __init__(
-        self, connection: Connection, query: SearchQuery, condition: ColumnElement[bool], at: datetime
-    ) -> None:
+    def __init__(self, connection: Connection, query: SearchQuery, condition: ColumnElement[bool]) -> None:
         self.connection = connection
         self.query = query
         self.condition = condition
-        self.at = at
-        self.is_sqlite = connection.dialect.name == "sqlite"
-        self.lengths: dict[_Driver, int] = {}
+        self.ways = statement.ways(query)
+        self.writer = Writer(query, condition, is_sqlite=connection.dialect.name == "sqlite")
+        self.lengths: dict[int, int] = {}
+        self.spans: dict[int, Span] = {}
 
     def page(self) -> Page:
         query = self.query
-        ways = self._ways()
-        if query.page:
-            chosen, after = _opened(query, len(ways))
-            driver = self._driver(ways[chosen])
-        else:
-            chosen, driver = self._choice(ways)
-            after = ""
-        matches: list[Found] = []
-        if query.count:
-            matches = self._matches(ways[chosen], driver, after)
+        chosen, after = _opened(query, len(self.ways)) if query.page else (self._choice(), "")
+        matches = self._matches(chosen, after) if query.count else []
         more = len(matches) > query.count > 0
         matches = matches[: query.count]
         total = None
         if query.counted:
-            total = self._total(ways[chosen], driver)
+            total = self._total(chosen)
         elif not more and not after:
             total = len(matches)
-        return Page(
-            matches,
-            self._included(matches),
-            total,
-            _cursor(query, chosen, matches[-1].id) if more else None,
-        )
+        following = _cursor(query, chosen, matches[-1].id) if more else None
+        return Page(matches, self._included(matches), total, following)
 
     # Which range to walk
 
-    def _ways(self) -> list[_Way]:
-        """Every way to find the candidates, the same list for every page of a query. The last one reads the
-        type."""
-        query, found = self.query, []
-        dates: set[Parameter] = set()
-        for criterion in query.criteria:
-            parameter = criterion.parameter
-            if parameter.code == "_id":
-                found.append(_Way("id", (criterion,), one_child=True))
-            elif parameter.kind == "date" and criterion.missing is None:
-                if parameter.code != "_lastUpdated" and parameter not in dates:
-                    dates.add(parameter)
-                    found.append(_Way("date", tuple(self._said_of(parameter)), parameter, preference=2))
-            elif criterion.missing is not None or criterion.modifier in ("not", "contains"):
-                continue
-            elif parameter.kind == "reference":
-                found.append(self._by_reference(criterion))
-            elif parameter.kind == "string" or len(criterion.values) > 1:
-                if all(getattr(value, "code", "") is not None for value in criterion.values):
-                    found.append(_Way("set", (criterion,), preference=3))
-            elif _one_token(criterion).code is not None:
-                found.append(_Way("token", (criterion,), preference=3))
-        if query.main is not None and query.main not in dates:
-            # The main date has a row for every resource, so it can stand for a list of the type.
-            found.append(_Way("date", (), query.main, preference=5))
-        updates = tuple(c for c in query.criteria if c.parameter.code == "_lastUpdated")
-        found.append(_Way("update", updates, updates[0].parameter if updates else None, preference=4))
-        return found
-
-    def _by_reference(self, criterion: Criterion) -> _Way:
-        values = cast("tuple[reference.ReferenceValue, ...]", criterion.values)
-        one_child = all(value.type in _OF_ONE_CHILD for value in values)
-        if len(values) == 1 and values[0].type is not None:
-            return _Way("reference", (criterion,), self.query.main, one_child, 0)
-        return _Way("set", (criterion,), None, one_child, 1)
-
-    def _choice(self, ways: list[_Way]) -> tuple[int, _Driver]:
-        """Which way, and its range."""
+    def _choice(self) -> int:
+        """The position of the way that finds the fewest candidates, or has them in the order asked for."""
+        ways = self.ways
         sure = next((position for position, way in enumerate(ways) if way.one_child), None)
         if sure is not None:
-            return sure, self._driver(ways[sure])
+            return sure
         # The rows of a reference carry the main date: they are fewer than all rows of those dates.
         referring = any(way.kind == "reference" for way in ways)
         candidates = [
@@ -229,117 +132,49 @@ class _Search:
             for position, way in enumerate(ways)
             if way.answers and not (referring and way.kind == "date" and way.natural == self.query.main)
         ]
-        in_order = [position for position, way in enumerate(ways) if self._streams(way) and self.query.sorts]
+        in_order = []
+        if self.query.sorts:
+            in_order = [at for at, way in enumerate(ways) if statement.streams(self.query, way)]
         if not candidates:
-            # By update where no order is asked: what is written meanwhile comes at the end, nothing is
+            # By update where no order is asked: what is written meanwhile comes at the end, and nothing is
             # passed over.
-            position = in_order[0] if in_order else len(ways) - 1
-            return position, self._driver(ways[position])
-        drivers = {position: self._driver(ways[position]) for position in candidates}
+            return in_order[0] if in_order else len(ways) - 1
         if len(candidates) == 1 and (not in_order or candidates[0] in in_order):
-            return candidates[0], drivers[candidates[0]]
-        counts = [(self._look(drivers[at]), ways[at].preference, at) for at in candidates]
-        count, _, position = min(counts)
-        if count >= LONG and in_order and position not in in_order:
+            return candidates[0]
+        length, _, position = min((self._length(at), ways[at].preference, at) for at in candidates)
+        if length >= LONG and in_order and position not in in_order:
             # Too many to sort: walk the list in its order instead.
-            return in_order[0], self._driver(ways[in_order[0]])
-        return position, drivers[position]
+            return in_order[0]
+        return position
 
-    def _look(self, driver: _Driver) -> int:
+    def _length(self, position: int) -> int:
         """How many rows the range has, counted no further than LONG."""
-        if driver not in self.lengths:
-            one: ColumnElement[int] = literal_column("1").label("one")
-            seen = select(one).select_from(driver.rows).where(*driver.where).limit(LONG).subquery()
-            counted = select(func.count()).select_from(seen)
-            self.lengths[driver] = self.connection.execute(counted).scalar_one()
-        return self.lengths[driver]
+        if position not in self.lengths:
+            found = self.writer.range(self.ways[position], self._span(position))
+            self.lengths[position] = self.connection.execute(self.writer.length(found, LONG)).scalar_one()
+        return self.lengths[position]
 
-    def _is_short(self, way: _Way, driver: _Driver) -> bool:
-        return way.one_child or self._look(driver) < LONG
+    def _is_short(self, position: int) -> bool:
+        return self.ways[position].one_child or self._length(position) < LONG
 
-    # The range as SQL
+    def _span(self, position: int) -> Span:
+        """Between which values the column stands that orders the range."""
+        if position not in self.spans:
+            self.spans[position] = self._measured(self.ways[position])
+        return self.spans[position]
 
-    def _driver(self, way: _Way) -> _Driver:
-        match way.kind:
-            case "id":
-                rows = tables.resource.alias("d")
-                return _Driver(rows, (rows.c.type == self.query.type, rows.c.id.in_(way.answers[0].values)))
-            case "reference":
-                return self._reference_range(way.answers[0])
-            case "token":
-                return self._token_range(way.answers[0])
-            case "set":
-                rows = _ROWS[way.answers[0].parameter.kind].alias("s")
-                found = select(rows.c.rid).where(self._of(rows, way.answers[0])).distinct()
-                return _Driver(found.subquery("d"), ())
-            case "date":
-                assert way.natural is not None
-                return self._date_range(way.natural, way.answers)
-        return self._update_range(way.answers)
-
-    def _reference_range(self, criterion: Criterion) -> _Driver:
-        rows = tables.search_reference.alias("d")
-        where = [self._of(rows, criterion)]
-        main = self.query.main
-        if main is None:
-            return _Driver(rows, tuple(where), (), rows.c.main_date, literal_column(str(LEAST)))
-        bounds = self._bounds(self._said_of(main))
-        first = self._first(main, bounds)
-        if first > LEAST:
-            where.append(rows.c.main_date >= first)
-        if bounds.last < GREATEST:
-            where.append(rows.c.main_date <= bounds.last)
-        return _Driver(rows, tuple(where), (), rows.c.main_date, self._key(main))
-
-    def _token_range(self, criterion: Criterion) -> _Driver:
-        rows = tables.search_token.alias("d")
-        where = (self._of(rows, criterion),)
-        if _one_token(criterion).system is not None:
-            return _Driver(rows, where)
-        # The same code may stand under two systems in one resource: the first of them speaks for it.
-        other = tables.search_token.alias("o")
-        first = select(func.min(other.c.system)).where(self._of(other, criterion), other.c.rid == rows.c.rid)
-        return _Driver(rows, where, (rows.c.system == first.scalar_subquery(),))
-
-    def _date_range(self, parameter: Parameter, criteria: Sequence[Criterion]) -> _Driver:
-        """Everything said of one date: it is one interval and one row, so one row answers all of it."""
-        rows = tables.search_date.alias("d")
-        where = [rows.c.type == self.query.type, rows.c.parameter == parameter.read_as]
-        where += [date.condition(rows.c.low, rows.c.high, _dates(each), self.at) for each in criteria]
-        bounds = self._bounds(criteria)
-        first = self._first(parameter, bounds)
-        if first > LEAST:
-            where.append(rows.c.low >= first)
-        if bounds.last < GREATEST:
-            where.append(rows.c.low <= bounds.last)
-        return _Driver(rows, tuple(where), (), rows.c.low, self._key(parameter))
-
-    def _update_range(self, criteria: Sequence[Criterion]) -> _Driver:
-        rows = tables.resource
-        at = rows.c.updated_at
-        where = [rows.c.type == self.query.type]
-        where += [date.condition(at, at, _dates(each), self.at) for each in criteria]
-        bounds = self._bounds(criteria)
-        if bounds.reached > LEAST:
-            where.append(at >= bounds.reached)
-        if bounds.last < GREATEST:
-            where.append(at <= bounds.last)
-        return _Driver(rows, tuple(where), (), at, tables.resource.c.updated_at)
-
-    def _said_of(self, parameter: Parameter) -> list[Criterion]:
-        return [each for each in self.query.criteria if each.parameter == parameter and each.missing is None]
-
-    def _bounds(self, criteria: Sequence[Criterion]) -> Bounds:
-        found = Bounds()
-        for criterion in criteria:
-            either, *others = [date.bounds(value, self.at) for value in _dates(criterion)]
-            for other in others:
-                either = either.or_(other)
-            found = found.and_(either)
-        return found
+    def _measured(self, way: Way) -> Span:
+        if way.kind == "update":
+            bounds = _bounds(way.answers)
+            return bounds.reached, bounds.last
+        parameter = way.natural
+        if parameter is None:
+            return EVER
+        bounds = _bounds(statement.said_of(self.query, parameter))
+        return self._first(parameter, bounds), bounds.last
 
     def _first(self, parameter: Parameter, bounds: Bounds) -> int:
-        """The least low of an interval that reaches bounds.reached: two days before, or that of the long
+        """The least low of an interval that reaches bounds.reached: two days before it, or that of the long
         ones."""
         if bounds.reached <= LEAST + SHORT_US:
             return bounds.first
@@ -362,227 +197,32 @@ class _Search:
         before = bounds.reached - SHORT_US
         return max(bounds.first, before if least is None else min(before, least))
 
-    # What must hold
-
-    def _of(self, rows: FromClause, criterion: Criterion) -> ColumnElement[bool]:
-        """Whether a row of the criterion's table is of its parameter and has one of its values."""
-        parameter, modifier, values, _ = criterion
-        found: ColumnElement[bool]
-        match parameter.kind:
-            case "token" | "uri":
-                found = token.condition(rows, cast("tuple[token.TokenValue, ...]", values))
-            case "reference":
-                named = cast("tuple[reference.ReferenceValue, ...]", values)
-                found = reference.condition(rows, named, parameter.target)
-            case "date":
-                found = date.condition(rows.c.low, rows.c.high, _dates(criterion), self.at)
-            case "string":
-                found = string.condition(rows, cast("tuple[str, ...]", values), modifier)
-        return and_(rows.c.type == self.query.type, rows.c.parameter == parameter.read_as, found)
-
-    def _holds(self, criterion: Criterion, *, by_seek: bool = True) -> ColumnElement[bool]:
-        """Whether the row of tables.resource satisfies the criterion.
-
-        by_seek: asked of each row apart, in words that PostgreSQL does not turn into a join.
-        """
-        parameter, modifier, values, missing = criterion
-        if parameter.code == "_id":
-            return tables.resource.c.id.in_(values)
-        if parameter.code == "_lastUpdated":
-            at = tables.resource.c.updated_at
-            return date.condition(at, at, _dates(criterion), self.at)
-        rows = _ROWS[parameter.kind].alias()
-        if missing is not None:
-            there = and_(rows.c.type == self.query.type, rows.c.parameter == parameter.read_as)
-            if parameter.kind == "date":
-                there = and_(there, rows.c.high > LEAST)
-            if parameter.target:
-                there = and_(there, rows.c.target_type == parameter.target)
-        else:
-            there = self._of(rows, criterion)
-        row: Select[Any] = select(literal_column("1")).where(there, rows.c.rid == tables.resource.c.rid)
-        none = missing or modifier == "not"
-        if by_seek:
-            found = row.limit(1).scalar_subquery()
-            return found.is_(None) if none else found.is_not(None)
-        return ~row.exists() if none else row.exists()
-
-    def _where(self, way: _Way) -> list[ColumnElement[bool]]:
-        """What is left to ask of a resource that stands in the way's range, whether it may be reached above
-        all."""
-        rest = [self._holds(each) for each in self.query.criteria if each not in way.answers]
-        return [self.condition, *rest]
-
-    # In which order
-
-    def _streams(self, way: _Way) -> bool:
-        """Whether the range has every match in the order that is asked for."""
-        sorts = self.query.sorts
-        if not sorts:
-            return True
-        if len(sorts) > 1:
-            return False
-        if way.kind == "update":
-            return sorts[0].parameter.code == "_lastUpdated"
-        # A date other than the main one has no row where the resource has none, unless it is searched by.
-        complete = way.natural == self.query.main or bool(way.answers)
-        return way.natural == sorts[0].parameter and complete
-
-    def _orders(self, driver: _Driver) -> list[_Order]:
-        if self.query.sorts:
-            return [_Order(self._key(sort.parameter), sort.descending) for sort in self.query.sorts]
-        return [] if driver.same is None else [_Order(driver.same, False)]
-
-    def _key(self, parameter: Parameter) -> ColumnElement[Any]:
-        """The value that a resource is sorted by; one that has none comes first, or last when descending."""
-        if parameter.code == "_id":
-            return tables.resource.c.id
-        if parameter.code == "_lastUpdated":
-            return tables.resource.c.updated_at
-        rows = _ROWS[parameter.kind].alias()
-        column, none = _SORTED[parameter.kind]
-        least = select(func.min(rows.c[column])).where(
-            rows.c.type == self.query.type,
-            rows.c.parameter == parameter.read_as,
-            rows.c.rid == tables.resource.c.rid,
-        )
-        return func.coalesce(least.scalar_subquery(), literal_column(none))
-
     # The page
 
-    def _matches(self, way: _Way, driver: _Driver, after: str) -> list[Found]:
+    def _matches(self, chosen: int, after: str) -> list[Found]:
         """The matches after the one with this id, one more than the page holds."""
-        orders = self._orders(driver)
-        position = self._position(after, orders) if after else None
-        if self._streams(way):
-            found = self._streamed(way, driver, orders[0].descending if orders else False, position)
-        else:
-            found = self._sorted(way, driver, orders, position)
-        return self._bodies(found, [order.descending for order in orders])
+        way, span = self.ways[chosen], self._span(chosen)
+        apart = statement.streams(self.query, way) or self.writer.is_sqlite or self._is_short(chosen)
+        position: tuple[Any, ...] | None = None
+        if after:
+            # Whoever cannot reach the match learns nothing by it.
+            row = self.connection.execute(self.writer.position(way, after)).one_or_none()
+            if row is None:
+                raise _not_a_page()
+            position = tuple(row)
+        rows = _filled(self.connection, self.writer, chosen, span, position, apart=apart)
+        return [Found(*row) for row in rows]
 
-    def _position(self, after: str, orders: list[_Order]) -> tuple[Any, ...]:
-        """Sort keys and rid of the last match of the page before. Whoever cannot reach it learns nothing by
-        it."""
-        resource = tables.resource
-        row = self.connection.execute(
-            select(*(order.key for order in orders), resource.c.rid).where(
-                resource.c.type == self.query.type, resource.c.id == after, self.condition
-            )
-        ).one_or_none()
-        if row is None:
-            raise _not_a_page()
-        return tuple(row)
-
-    def _streamed(
-        self, way: _Way, driver: _Driver, descending: bool, position: tuple[Any, ...] | None
-    ) -> Select[Any]:
-        """Rows in the order of the range itself, which is read no further than the page."""
-        rid = driver.rows.c.rid
-        columns = [rid] if driver.key is None else [driver.key, rid]
-        where = [*driver.where, *driver.once]
-        if position is not None:
-            here, there = tuple_(*columns), tuple_(*(literal(value) for value in position))
-            where.append(here < there if descending else here > there)
-        found = self._in_turn(
-            way, driver, [column.label(f"key{at}") for at, column in enumerate(columns[:-1])]
-        )
-        order = [column.desc() if descending else column for column in columns]
-        return found.where(*where).order_by(*order).limit(self.query.count + 1)
-
-    def _sorted(
-        self, way: _Way, driver: _Driver, orders: list[_Order], position: tuple[Any, ...] | None
-    ) -> Select[Any]:
-        """Rows of the whole range, sorted."""
-        apart = self.is_sqlite or self._is_short(way, driver)
-        labels = [order.key.label(f"key{at}") for at, order in enumerate(orders)]
-        found = (
-            self._in_turn(way, driver, [], labels, apart=apart)
-            .where(*driver.where, *driver.once)
-            .subquery("found")
-        )
-        columns = [found.c[f"key{at}"] for at in range(len(orders))] + [found.c.rid]
-        directions = _directions([order.descending for order in orders])
-        rows = select(*found.c)
-        if position is not None:
-            steps = []
-            for at, (column, descending) in enumerate(zip(columns, directions, strict=True)):
-                before = [columns[earlier] == position[earlier] for earlier in range(at)]
-                steps.append(and_(*before, column < position[at] if descending else column > position[at]))
-            rows = rows.where(or_(*steps))
-        order = [
-            column.desc() if descending else column
-            for column, descending in zip(columns, directions, strict=True)
-        ]
-        return rows.order_by(*order).limit(self.query.count + 1)
-
-    def _in_turn(
-        self,
-        way: _Way,
-        driver: _Driver,
-        of_driver: Sequence[ColumnElement[Any]],
-        of_resource: Sequence[ColumnElement[Any]] = (),
-        *,
-        apart: bool = True,
-    ) -> Select[Any]:
-        """For each row of the range its resource, where all that is left to ask holds.
-
-        apart: by a seek for each row; without it PostgreSQL may join as it thinks best.
-        """
-        resource = tables.resource
-        columns = [resource.c.type, resource.c.id, resource.c.version, resource.c.updated_at, *of_resource]
-        rid = driver.rows.c.rid.label("rid")
-        where = self._where(way)
-        if driver.rows is resource:
-            return select(rid, *columns, *of_driver).where(*where)
-        here = resource.c.rid == driver.rows.c.rid
-        if self.is_sqlite or not apart:
-            return (
-                select(rid, *columns, *of_driver)
-                .select_from(_InTurn(driver.rows, resource, here))
-                .where(*where)
-            )
-        one = select(*columns).where(here, *where).limit(1).lateral("r")
-        return select(rid, *one.c, *of_driver).select_from(driver.rows.join(one, true()))
-
-    def _bodies(self, found: Select[Any], descending: list[bool]) -> list[Found]:
-        """The current versions of the resources, in the same order."""
-        page = found.subquery("page")
-        version = tables.resource_version
-        columns = [page.c[f"key{at}"] for at in range(len(descending))] + [page.c.rid]
-        rows = (
-            select(
-                page.c.rid,
-                page.c.type,
-                page.c.id,
-                page.c.version,
-                page.c.updated_at,
-                version.c.method,
-                version.c.body,
-            )
-            .select_from(
-                _InTurn(page, version, and_(version.c.rid == page.c.rid, version.c.version == page.c.version))
-            )
-            .order_by(
-                *(
-                    column.desc() if down else column
-                    for column, down in zip(columns, _directions(descending), strict=True)
-                )
-            )
-        )
-        return [Found(*row) for row in self.connection.execute(rows)]
-
-    # Beside the page
-
-    def _total(self, way: _Way, driver: _Driver) -> int:
+    def _total(self, chosen: int) -> int:
         """Matches on all pages, counted under the reach predicate."""
-        if self.is_sqlite or self._is_short(way, driver):
-            found = self._in_turn(way, driver, []).where(*driver.where, *driver.once).subquery()
-            return self.connection.execute(select(func.count()).select_from(found)).scalar_one()
-        # Over long ranges PostgreSQL hashes faster than it seeks.
-        holds = [self._holds(each, by_seek=False) for each in self.query.criteria]
-        counted = select(func.count()).select_from(tables.resource)
-        counted = counted.where(tables.resource.c.type == self.query.type, self.condition, *holds)
-        return self.connection.execute(counted).scalar_one()
+        if self.writer.is_sqlite or self._is_short(chosen):
+            counted = self.writer.total_by_seeks(self.ways[chosen], self._span(chosen))
+        else:
+            # Over long ranges PostgreSQL hashes faster than it seeks.
+            counted = self.writer.total_by_joins()
+        return cast(int, self.connection.execute(counted).scalar_one())
+
+    # What is included
 
     def _included(self, matches: list[Found]) -> list[Found]:
         """What the matches refer to by the included parameters, each once, and only what may be reached
@@ -597,7 +237,7 @@ class _Search:
             .where(or_(*referred), resource.c.rid.not_in(rids), self.condition)
             .limit(MOST_INCLUDED + 1)
         )
-        included = self._bodies(found, [])
+        included = [Found(*row) for row in self.connection.execute(self.writer.bodies(found, [False]))]
         if len(included) > MOST_INCLUDED:
             raise TooCostly(f"more than {MOST_INCLUDED} resources are included; ask for fewer with _count")
         return included
@@ -610,45 +250,217 @@ class _Search:
             named.c.rid.in_(rids), named.c.type == self.query.type, named.c.parameter == parameter.read_as
         )
         if parameter.canonical:
-            return self._defined(
-                [row for (row,) in self.connection.execute(select(named.c.target_id).where(asked))]
-            )
+            urls = [
+                row[0] for row in self.connection.execute(select(named.c.target_id).where(asked).distinct())
+            ]
+            return _defined(urls)
         target = tables.resource.alias("t")
         both = and_(target.c.type == named.c.target_type, target.c.id == named.c.target_id)
         wanted = select(target.c.rid).select_from(named.join(target, both)).where(asked)
         only = narrowed or parameter.target
         return resource.c.rid.in_(wanted.where(target.c.type == only) if only else wanted)
 
-    def _defined(self, urls: list[str]) -> ColumnElement[bool]:
-        """Whether a row of tables.resource is a definition with one of these URLs; of its |version where
-        one is told."""
-        of_version = {url for url in urls if "|" in url}
-        told = {url.partition("|")[0] for url in of_version}
-        url, version = tables.search_token.alias("u"), tables.search_token.alias("v")
-        found: list[ColumnElement[bool]] = [url.c.code.in_(set(urls) - of_version - told)]
-        for each in of_version:
-            address, _, number = each.partition("|")
-            this = select(literal(1)).where(
-                version.c.rid == url.c.rid, version.c.parameter == "version", version.c.code == number
-            )
-            found.append(and_(url.c.code == address, this.exists()))
-        return tables.resource.c.rid.in_(select(url.c.rid).where(url.c.parameter == "url", or_(*found)))
+
+def _defined(urls: list[str]) -> ColumnElement[bool]:
+    """Whether a row of tables.resource is a definition with one of these URLs; of its |version where one is
+    told."""
+    of_version = {url for url in urls if "|" in url}
+    told = {url.partition("|")[0] for url in of_version}
+    url, version = tables.search_token.alias("u"), tables.search_token.alias("v")
+    found: list[ColumnElement[bool]] = [url.c.code.in_(set(urls) - of_version - told)]
+    for each in of_version:
+        address, _, number = each.partition("|")
+        this: Select[Any] = select(literal_column("1")).where(
+            version.c.rid == url.c.rid, version.c.parameter == "version", version.c.code == number
+        )
+        found.append(and_(url.c.code == address, this.exists()))
+    return tables.resource.c.rid.in_(select(url.c.rid).where(url.c.parameter == "url", or_(*found)))
 
 
-_SORTED = {"date": ("low", str(LEAST)), "string": ("folded", "''"), "token": ("code", "''")}
+def _bounds(criteria: Sequence[Criterion]) -> Bounds:
+    found = Bounds()
+    for criterion in criteria:
+        either, *others = [date.bounds(value) for value in statement.dates(criterion)]
+        for other in others:
+            either = either.or_(other)
+        found = found.and_(either)
+    return found
 
 
-def _directions(descending: list[bool]) -> list[bool]:
-    """Of the sort keys and, after them, of rid: that of the last key, as an index read backwards gives it."""
-    return [*descending, bool(descending) and descending[-1]]
+# A statement is written with a blank in place of each value, and compiled. A blank is a value of the same
+# type that no search can hold, and tells the place of the true value among the values of the search.
+
+_BLANK_TEXT = "\x01"
+_BLANK_NUMBER = LEAST + 1
+_MOST_BLANKS = 100_000
 
 
-def _dates(criterion: Criterion) -> tuple[DateValue, ...]:
-    return cast("tuple[DateValue, ...]", criterion.values)
+class _Form(NamedTuple):
+    """A statement in the driver's own words.
+
+    names: its parameters, in order. places: for each, where its value stands among the values of the search
+    or, after them, of the reach predicate; None for a value that is part of the statement, found in `fixed`.
+    is_positional: whether the driver takes its parameters in order, or by name.
+    """
+
+    sql: str
+    names: tuple[str, ...]
+    places: tuple[int | None, ...]
+    fixed: Mapping[str, Any]
+    is_positional: bool
+
+    def filled(self, values: Sequence[Any]) -> tuple[Any, ...] | dict[str, Any]:
+        found = [
+            self.fixed[name] if place is None else values[place]
+            for name, place in zip(self.names, self.places, strict=True)
+        ]
+        return tuple(found) if self.is_positional else dict(zip(self.names, found, strict=True))
 
 
-def _one_token(criterion: Criterion) -> token.TokenValue:
-    return cast(token.TokenValue, criterion.values[0])
+_forms: LRUCache[Any, _Form] = LRUCache(512)
+
+
+def _filled(
+    connection: Connection,
+    writer: Writer,
+    chosen: int,
+    span: Span,
+    position: tuple[Any, ...] | None,
+    *,
+    apart: bool,
+) -> Sequence[Any]:
+    """Rows of a page, by the statement of a search of the same shape where one has been written before."""
+    query = writer.query
+    reach = writer.condition._generate_cache_key()
+    if reach is None:
+        way = statement.ways(query)[chosen]
+        return connection.execute(writer.page(way, span, position, query.count + 1, apart=apart)).all()
+    values, shape = _values(query)
+    values += [*span, query.count + 1, *(position or ())]
+    of_reach = [_bound(bind, connection.dialect) for bind in reach.bindparams]
+    key = (
+        connection.dialect.name,
+        chosen,
+        apart,
+        span[0] != LEAST,
+        span[1] != GREATEST,
+        None if position is None else tuple(type(value) for value in position),
+        shape,
+        reach.key,
+        tuple(len(each) for each in of_reach),
+    )
+    form = _forms.get(key)
+    if form is None:
+        form = _forms[key] = _written(connection.dialect, writer, chosen, span, position, values, apart=apart)
+    for each in of_reach:
+        values += each
+    return connection.exec_driver_sql(form.sql, form.filled(values)).all()
+
+
+def _values(query: SearchQuery) -> tuple[list[Any], tuple[Any, ...]]:
+    """The values of the criteria, one after the other; and what of the query shapes its statement."""
+    values: list[Any] = []
+    shape: list[Any] = [query.type, tuple((sort.parameter.code, sort.descending) for sort in query.sorts)]
+    for parameter, modifier, given, missing in query.criteria:
+        shape.append((parameter.code, modifier, missing))
+        for value in given:
+            match value:
+                case TokenValue(system, code):
+                    values += value
+                    shape.append((system is None, code is None))
+                case DateValue(prefix, low, high):
+                    values += (low, high)
+                    shape.append(prefix)
+                case ReferenceValue(type_, id_):
+                    values.append(id_)
+                    shape.append(type_)
+                case StringValue(_, _, after):
+                    values += value
+                    shape.append(bool(after))
+                case _:
+                    values.append(value)
+                    shape.append("")
+    return values, tuple(shape)
+
+
+def _bound(bind: BindParameter[Any], dialect: Dialect) -> list[Any]:
+    """The values of one parameter of the reach predicate as the driver takes them; IN has several."""
+    value: Any = bind.effective_value
+    values = list(value) if bind.expanding else [value]
+    process = bind.type.dialect_impl(dialect).bind_processor(dialect)
+    return values if process is None else [process(value) for value in values]
+
+
+def _written(
+    dialect: Dialect,
+    writer: Writer,
+    chosen: int,
+    span: Span,
+    position: tuple[Any, ...] | None,
+    values: Sequence[Any],
+    *,
+    apart: bool,
+) -> _Form:
+    """The form of a search: its statement with blanks."""
+    blanks = iter([_blank(value, place) for place, value in enumerate(values)])
+    criteria = tuple(
+        each._replace(values=tuple(_blanked(value, blanks) for value in each.values))
+        for each in writer.query.criteria
+    )
+    first, last, limit = next(blanks), next(blanks), next(blanks)
+    emptied = Writer(replace(writer.query, criteria=criteria), writer.condition, is_sqlite=writer.is_sqlite)
+    written = emptied.page(
+        statement.ways(emptied.query)[chosen],
+        (first if span[0] != LEAST else LEAST, last if span[1] != GREATEST else GREATEST),
+        None if position is None else tuple(blanks),
+        limit,
+        apart=apart,
+    )
+    compiled = written.compile(dialect=dialect)
+    expanded = compiled.construct_expanded_state()
+    of_reach: dict[str, int] = {}
+    reach = writer.condition._generate_cache_key()
+    assert reach is not None
+    place = len(values)
+    for bind in reach.bindparams:
+        name = compiled.bind_names[bind]
+        for each in expanded.parameter_expansion[name] if bind.expanding else [name]:
+            of_reach[each] = place
+            place += 1
+    names = tuple(expanded.parameters) if expanded.positiontup is None else tuple(expanded.positiontup)
+    places = tuple(
+        of_reach[name] if name in of_reach else _place(expanded.parameters[name]) for name in names
+    )
+    return _Form(expanded.statement, names, places, expanded.parameters, expanded.positiontup is not None)
+
+
+def _blank(value: Any, place: int) -> Any:
+    if value is None:
+        return None
+    return f"{_BLANK_TEXT}{place}" if isinstance(value, str) else _BLANK_NUMBER + place
+
+
+def _blanked(value: Value, blanks: Iterator[Any]) -> Value:
+    match value:
+        case TokenValue():
+            return TokenValue(next(blanks), next(blanks))
+        case DateValue(prefix, _, _):
+            return DateValue(prefix, next(blanks), next(blanks))
+        case ReferenceValue(type_, _):
+            return ReferenceValue(type_, next(blanks))
+        case StringValue(_, _, after):
+            written, folded, until = next(blanks), next(blanks), next(blanks)
+            return StringValue(written, folded, until if after else "")
+    return cast(str, next(blanks))
+
+
+def _place(value: Any) -> int | None:
+    """The place that a blank tells; None for a value that is part of the statement."""
+    if isinstance(value, str) and value.startswith(_BLANK_TEXT):
+        return int(value[1:])
+    if isinstance(value, int) and _BLANK_NUMBER <= value < _BLANK_NUMBER + _MOST_BLANKS:
+        return value - _BLANK_NUMBER
+    return None
 
 
 # A cursor is the key of its query, the way it walks, and the id of the last match that was given. It says

@@ -4,9 +4,9 @@ https://hl7.org/fhir/R4/search.html#string"""
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, and_, or_
+from sqlalchemy import ColumnElement, FromClause, and_, func, or_
 
 # A query is shorter than what the index keeps, so that a text cut there never equals it by chance.
 MOST_CHARACTERS = 255
@@ -21,6 +21,14 @@ _PARTS = (
 # Letters with a stroke are letters of their own to Unicode, but not to someone who spells a name over the
 # telephone.
 _STROKES = str.maketrans("łøđħıŧ’‘‐‑–", "lodhit''---")
+
+
+class StringValue(NamedTuple):
+    """after: the least text that follows all that begin with `folded`, "" where there is none."""
+
+    text: str
+    folded: str
+    after: str
 
 
 @lru_cache(maxsize=16384)
@@ -49,21 +57,32 @@ def of_element(value: Any) -> Iterable[tuple[str, str]]:
     return found or (("", ""),)
 
 
-def condition(row: FromClause, values: tuple[str, ...], modifier: str) -> ColumnElement[bool]:
+def parsed(text: str, modifier: str) -> StringValue:
+    """A text of a query. Raises ValueError where it is too long, or has nothing to search by."""
+    if len(text) > MOST_CHARACTERS:
+        raise ValueError(f"is longer than {MOST_CHARACTERS} characters")
+    plain = folded(text)
+    if modifier != "exact" and not plain:
+        raise ValueError("has no letter or digit to search by")
+    return StringValue(text, plain[:_KEPT], _after(plain))
+
+
+def condition(row: FromClause, values: tuple[StringValue, ...], modifier: str) -> ColumnElement[bool]:
     """Whether a row of search_string begins with one of the values; is it (:exact); or holds it
     (:contains)."""
     if modifier == "exact":
         # The folded text comes first in the index.
-        return or_(*(and_(row.c.folded == folded(value)[:_KEPT], row.c.exact == value) for value in values))
+        return or_(*(and_(row.c.folded == value.folded, row.c.exact == value.text) for value in values))
     if modifier == "contains":
-        return or_(*(row.c.folded.contains(folded(value), autoescape=True) for value in values))
-    return or_(*(_begins(row.c.folded, folded(value)) for value in values))
+        held = (func.replace(row.c.folded, value.folded, "") for value in values)
+        return or_(*(row.c.folded != without for without in held))
+    return or_(*(_begins(row.c.folded, value) for value in values))
 
 
-def _begins(column: ColumnElement[str], prefix: str) -> ColumnElement[bool]:
+def _begins(column: ColumnElement[str], value: StringValue) -> ColumnElement[bool]:
     """A range, which both databases read from the index; LIKE only under some settings."""
-    after = _after(prefix)
-    return and_(column >= prefix, column < after) if after else column >= prefix
+    begins = column >= value.folded
+    return and_(begins, column < value.after) if value.after else begins
 
 
 def _after(prefix: str) -> str:

@@ -1,0 +1,400 @@
+"""One search as SQL: the index range that it walks, what must hold of each resource there, and its order.
+
+A page is read by walking one index range and asking each of its resources by single seeks whether the other
+criteria and the reach predicate hold. Left to themselves both databases sooner or later turn a seek into a
+scan of all rows of a code, so the order is written into the statement: LATERAL ... LIMIT 1 in PostgreSQL,
+CROSS JOIN in SQLite.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, cast
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    and_,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import Join
+
+from healthvisit.record import tables
+from healthvisit.record.search import date, reference, string, token
+from healthvisit.record.search.date import GREATEST, LEAST, DateValue
+from healthvisit.record.search.parameter import Parameter
+from healthvisit.record.search.query import Criterion, SearchQuery
+
+_ROWS = {
+    "token": tables.search_token,
+    "uri": tables.search_token,
+    "reference": tables.search_reference,
+    "date": tables.search_date,
+    "string": tables.search_string,
+}
+# The column that a kind of parameter is sorted by, and what stands for a resource that has none.
+_SORTED = {"date": ("low", str(LEAST)), "string": ("folded", "''"), "token": ("code", "''")}
+
+# A reference to one of these narrows to the rows of one child.
+_OF_ONE_CHILD = {
+    "Patient", "RelatedPerson", "EpisodeOfCare", "Encounter", "QuestionnaireResponse", "Observation",
+}  # fmt: skip
+
+# Between which values, both included, the column stands by which a range is ordered.
+Span = tuple[int, int]
+EVER: Span = (LEAST, GREATEST)
+
+
+class Way(NamedTuple):
+    """One way to find the candidates: an index range that holds every match.
+
+    answers: the criteria that the range settles by itself. natural: the parameter whose order the range has.
+    one_child: whether it is short for certain. preference: which of two long ranges to walk, the lower first.
+    """
+
+    kind: Literal["id", "reference", "token", "set", "date", "update"]
+    answers: tuple[Criterion, ...] = ()
+    natural: Parameter | None = None
+    one_child: bool = False
+    preference: int = 0
+
+
+def ways(query: SearchQuery) -> list[Way]:
+    """Every way to find the candidates, the same list for every page of a query. The last one reads the
+    whole type."""
+    found: list[Way] = []
+    dates: set[str] = set()
+    updates: list[Criterion] = []
+    for criterion in query.criteria:
+        parameter, modifier, values, missing = criterion
+        if parameter.code == "_id":
+            found.append(Way("id", (criterion,), one_child=True))
+        elif parameter.code == "_lastUpdated":
+            updates.append(criterion)
+        elif missing is not None or modifier in ("not", "contains"):
+            continue
+        elif parameter.kind == "date":
+            if parameter.code not in dates:
+                dates.add(parameter.code)
+                found.append(Way("date", tuple(said_of(query, parameter)), parameter, preference=2))
+        elif parameter.kind == "reference":
+            found.append(_by_reference(query, criterion))
+        elif parameter.kind == "string" or len(values) > 1:
+            if all(getattr(value, "code", "") is not None for value in values):
+                found.append(Way("set", (criterion,), preference=3))
+        elif _token(criterion).code is not None:
+            found.append(Way("token", (criterion,), preference=3))
+    if query.main is not None and query.main.code not in dates:
+        # The main date has a row for every resource, so it can stand for a list of the type.
+        found.append(Way("date", (), query.main, preference=5))
+    found.append(Way("update", tuple(updates), updates[0].parameter if updates else None, preference=4))
+    return found
+
+
+def _by_reference(query: SearchQuery, criterion: Criterion) -> Way:
+    values = cast("tuple[reference.ReferenceValue, ...]", criterion.values)
+    one_child = all(value.type in _OF_ONE_CHILD for value in values)
+    if len(values) == 1 and values[0].type is not None:
+        return Way("reference", (criterion,), query.main, one_child, 0)
+    return Way("set", (criterion,), None, one_child, 1)
+
+
+def streams(query: SearchQuery, way: Way) -> bool:
+    """Whether the range has every match in the order that is asked for."""
+    if not query.sorts:
+        return True
+    wanted = query.sorts[0].parameter
+    if len(query.sorts) > 1 or wanted.kind != "date":
+        return False
+    if way.kind == "update":
+        return wanted.code == "_lastUpdated"
+    # A date other than the main one has no row where the resource has none, unless it is searched by.
+    return way.natural == wanted and (wanted == query.main or bool(way.answers))
+
+
+def directions(query: SearchQuery, way: Way) -> list[bool]:
+    """Whether each sort key descends and, after them, rid: as the last key does, as an index read backwards
+    gives it."""
+    if query.sorts:
+        keys = [sort.descending for sort in query.sorts]
+        return [*keys, keys[-1]]
+    return [False] if way.kind in ("id", "token", "set") else [False, False]
+
+
+def said_of(query: SearchQuery, parameter: Parameter) -> list[Criterion]:
+    """What the query says of a date, but for its being missing."""
+    return [each for each in query.criteria if each.parameter == parameter and each.missing is None]
+
+
+class Range(NamedTuple):
+    """The range of a way.
+
+    where: what makes the range; once: what keeps one of the rows of a resource that has several there.
+    key: its column that gives the natural order, None for the order of rid.
+    """
+
+    rows: FromClause
+    where: tuple[ColumnElement[bool], ...]
+    once: tuple[ColumnElement[bool], ...] = ()
+    key: ColumnElement[Any] | None = None
+
+
+class _InTurn(Join):
+    """The left side, and for each of its rows the right one."""
+
+    inherit_cache = True
+
+
+@compiles(_InTurn, "sqlite")  # type: ignore[no-untyped-call,untyped-decorator,unused-ignore]
+def _cross(join: _InTurn, compiler: SQLCompiler, **options: Any) -> str:
+    options["asfrom"] = True
+    left = compiler.process(join.left, **options)
+    right = compiler.process(join.right, **options)
+    assert join.onclause is not None
+    return f"{left} CROSS JOIN {right} ON {compiler.process(join.onclause, **options)}"
+
+
+class Writer:
+    """Writes the statements of one query under one reach predicate."""
+
+    def __init__(self, query: SearchQuery, condition: ColumnElement[bool], *, is_sqlite: bool) -> None:
+        self.query = query
+        self.condition = condition
+        self.is_sqlite = is_sqlite
+
+    # Statements
+
+    def page(
+        self, way: Way, span: Span, after: Sequence[Any] | None, limit: int, *, apart: bool
+    ) -> Select[Any]:
+        """The current versions of the matches, at most `limit`.
+
+        after: sort keys and rid of the match before the first one, None for the beginning.
+        apart: each candidate by a seek of its own; without it PostgreSQL may join as it thinks best.
+        """
+        found = self.range(way, span)
+        if streams(self.query, way):
+            return self.bodies(self._streamed(way, found, after, limit), directions(self.query, way))
+        return self.bodies(self._sorted(way, found, after, limit, apart), directions(self.query, way))
+
+    def position(self, way: Way, id_: str) -> Select[Any]:
+        """Sort keys and rid of one match, if it can be reached."""
+        resource = tables.resource
+        return select(*self._keys(way), resource.c.rid).where(
+            resource.c.type == self.query.type, resource.c.id == id_, self.condition
+        )
+
+    def length(self, found: Range, most: int) -> Select[Any]:
+        """Rows of the range, counted no further than `most`."""
+        one: ColumnElement[int] = literal_column("1").label("one")
+        seen = select(one).select_from(found.rows).where(*found.where).limit(most).subquery()
+        return select(func.count()).select_from(seen)
+
+    def total_by_seeks(self, way: Way, span: Span) -> Select[Any]:
+        found = self.range(way, span)
+        rows = self._in_turn(way, found, []).where(*found.where, *found.once).subquery()
+        return select(func.count()).select_from(rows)
+
+    def total_by_joins(self) -> Select[Any]:
+        holds = [self._holds(each, by_seek=False) for each in self.query.criteria]
+        counted = select(func.count()).select_from(tables.resource)
+        return counted.where(tables.resource.c.type == self.query.type, self.condition, *holds)
+
+    def bodies(self, found: Select[Any], descending: Sequence[bool]) -> Select[Any]:
+        """The current versions of the resources found, in the order of key0, key1 ... and rid."""
+        page, version = found.subquery("page"), tables.resource_version
+        of = page.c
+        columns = [*(of[f"key{at}"] for at in range(len(descending) - 1)), of.rid]
+        current = and_(version.c.rid == of.rid, version.c.version == of.version)
+        return (
+            select(of.rid, of.type, of.id, of.version, of.updated_at, version.c.method, version.c.body)
+            .select_from(_InTurn(page, version, current))
+            .order_by(*_ordered(columns, descending))
+        )
+
+    # The range
+
+    def range(self, way: Way, span: Span) -> Range:
+        match way.kind:
+            case "id":
+                rows = tables.resource.alias("d")
+                return Range(rows, (rows.c.type == self.query.type, rows.c.id.in_(way.answers[0].values)))
+            case "reference":
+                rows = tables.search_reference.alias("d")
+                of = self._of(rows, way.answers[0])
+                return Range(rows, (of, *_within(rows.c.main_date, span)), (), rows.c.main_date)
+            case "token":
+                return self._token_range(way.answers[0])
+            case "set":
+                rows = _ROWS[way.answers[0].parameter.kind].alias("s")
+                found = select(rows.c.rid).where(self._of(rows, way.answers[0])).distinct()
+                return Range(found.subquery("d"), ())
+            case "date":
+                # Everything said of one date: it is one interval and one row, so one row answers all of it.
+                assert way.natural is not None
+                rows = tables.search_date.alias("d")
+                where = [rows.c.type == self.query.type, rows.c.parameter == way.natural.read_as]
+                where += [date.condition(rows.c.low, rows.c.high, dates(each)) for each in way.answers]
+                return Range(rows, (*where, *_within(rows.c.low, span)), (), rows.c.low)
+        at = tables.resource.c.updated_at
+        where = [tables.resource.c.type == self.query.type]
+        where += [date.condition(at, at, dates(each)) for each in way.answers]
+        return Range(tables.resource, (*where, *_within(at, span)), (), at)
+
+    def _token_range(self, criterion: Criterion) -> Range:
+        rows = tables.search_token.alias("d")
+        where = (self._of(rows, criterion),)
+        if _token(criterion).system is not None:
+            return Range(rows, where)
+        # The same code may stand under two systems in one resource: the first of them speaks for it.
+        other = tables.search_token.alias("o")
+        first = select(func.min(other.c.system)).where(self._of(other, criterion), other.c.rid == rows.c.rid)
+        return Range(rows, where, (rows.c.system == first.scalar_subquery(),))
+
+    # What must hold
+
+    def _of(self, rows: FromClause, criterion: Criterion) -> ColumnElement[bool]:
+        """Whether a row of the criterion's table is of its parameter and has one of its values."""
+        parameter, modifier, values, _ = criterion
+        found: ColumnElement[bool]
+        match parameter.kind:
+            case "token" | "uri":
+                found = token.condition(rows, cast("tuple[token.TokenValue, ...]", values))
+            case "reference":
+                named = cast("tuple[reference.ReferenceValue, ...]", values)
+                found = reference.condition(rows, named, parameter.target)
+            case "date":
+                found = date.condition(rows.c.low, rows.c.high, dates(criterion))
+            case "string":
+                found = string.condition(rows, cast("tuple[string.StringValue, ...]", values), modifier)
+        return and_(rows.c.type == self.query.type, rows.c.parameter == parameter.read_as, found)
+
+    def _holds(self, criterion: Criterion, *, by_seek: bool = True) -> ColumnElement[bool]:
+        """Whether the row of tables.resource satisfies the criterion.
+
+        by_seek: asked of each row apart, in words that PostgreSQL does not turn into a join.
+        """
+        parameter, modifier, values, missing = criterion
+        if parameter.code == "_id":
+            return tables.resource.c.id.in_(values)
+        if parameter.code == "_lastUpdated":
+            at = tables.resource.c.updated_at
+            return date.condition(at, at, dates(criterion))
+        rows = _ROWS[parameter.kind].alias()
+        if missing is not None:
+            there = and_(rows.c.type == self.query.type, rows.c.parameter == parameter.read_as)
+            if parameter.kind == "date":
+                there = and_(there, rows.c.high > LEAST)
+            if parameter.target:
+                there = and_(there, rows.c.target_type == parameter.target)
+        else:
+            there = self._of(rows, criterion)
+        row: Select[Any] = select(literal_column("1")).where(there, rows.c.rid == tables.resource.c.rid)
+        none = missing or modifier == "not"
+        if by_seek:
+            found = row.limit(literal_column("1")).scalar_subquery()
+            return found.is_(None) if none else found.is_not(None)
+        return ~row.exists() if none else row.exists()
+
+    def _in_turn(
+        self, way: Way, found: Range, keys: Sequence[ColumnElement[Any]], *, apart: bool = True
+    ) -> Select[Any]:
+        """For each row of the range its resource, where it may be reached and all that is left to ask
+        holds."""
+        resource = tables.resource
+        columns = [resource.c.type, resource.c.id, resource.c.version, resource.c.updated_at]
+        rid = found.rows.c.rid.label("rid")
+        rest = [self._holds(each) for each in self.query.criteria if each not in way.answers]
+        where = [self.condition, *rest]
+        if found.rows is resource:
+            return select(rid, *columns, *keys).where(*where)
+        here = resource.c.rid == found.rows.c.rid
+        if self.is_sqlite or not apart:
+            both = _InTurn(found.rows, resource, here)
+            return select(rid, *columns, *keys).select_from(both).where(*where)
+        of_range = [] if found.key is None or not streams(self.query, way) else list(keys)
+        of_resource = [] if of_range else keys
+        one = select(*columns, *of_resource).where(here, *where).limit(literal_column("1")).lateral("r")
+        return select(rid, *one.c, *of_range).select_from(found.rows.join(one, true()))
+
+    # The order
+
+    def _keys(self, way: Way) -> list[ColumnElement[Any]]:
+        """What a resource is sorted by, as expressions over tables.resource; rid comes after them."""
+        if self.query.sorts:
+            return [self._key(sort.parameter) for sort in self.query.sorts]
+        match way.kind:
+            case "update":
+                return [tables.resource.c.updated_at]
+            case "date" | "reference":
+                return [literal_column(str(LEAST)) if way.natural is None else self._key(way.natural)]
+        return []
+
+    def _key(self, parameter: Parameter) -> ColumnElement[Any]:
+        """The value that a resource is sorted by; one that has none comes first, or last when descending."""
+        if parameter.code == "_id":
+            return tables.resource.c.id
+        if parameter.code == "_lastUpdated":
+            return tables.resource.c.updated_at
+        rows = _ROWS[parameter.kind].alias()
+        column, none = _SORTED[parameter.kind]
+        least = select(func.min(rows.c[column])).where(
+            rows.c.type == self.query.type,
+            rows.c.parameter == parameter.read_as,
+            rows.c.rid == tables.resource.c.rid,
+        )
+        return func.coalesce(least.scalar_subquery(), literal_column(none))
+
+    def _streamed(self, way: Way, found: Range, after: Sequence[Any] | None, limit: int) -> Select[Any]:
+        """Rows in the order of the range itself, which is read no further than the page."""
+        columns = [found.rows.c.rid] if found.key is None else [found.key, found.rows.c.rid]
+        descending = directions(self.query, way)
+        where = [*found.where, *found.once]
+        if after is not None:
+            here, there = tuple_(*columns), tuple_(*(literal(value) for value in after))
+            where.append(here < there if descending[-1] else here > there)
+        keys = [column.label(f"key{at}") for at, column in enumerate(columns[:-1])]
+        rows = self._in_turn(way, found, keys).where(*where)
+        return rows.order_by(*_ordered(columns, descending)).limit(limit)
+
+    def _sorted(
+        self, way: Way, found: Range, after: Sequence[Any] | None, limit: int, apart: bool
+    ) -> Select[Any]:
+        """Rows of the whole range, sorted."""
+        keys = [key.label(f"key{at}") for at, key in enumerate(self._keys(way))]
+        rows = self._in_turn(way, found, keys, apart=apart).where(*found.where, *found.once).subquery("found")
+        columns = [*(rows.c[f"key{at}"] for at in range(len(keys))), rows.c.rid]
+        descending = directions(self.query, way)
+        page = select(*rows.c)
+        if after is not None:
+            steps = []
+            for at, (column, down) in enumerate(zip(columns, descending, strict=True)):
+                before = [columns[earlier] == after[earlier] for earlier in range(at)]
+                steps.append(and_(*before, column < after[at] if down else column > after[at]))
+            page = page.where(or_(*steps))
+        return page.order_by(*_ordered(columns, descending)).limit(limit)
+
+
+def _ordered(columns: Sequence[ColumnElement[Any]], descending: Sequence[bool]) -> list[ColumnElement[Any]]:
+    return [column.desc() if down else column for column, down in zip(columns, descending, strict=True)]
+
+
+def _within(column: ColumnElement[int], span: Span) -> list[ColumnElement[bool]]:
+    first, last = span
+    found = [column >= first] if first != LEAST else []
+    return [*found, column <= last] if last != GREATEST else found
+
+
+def dates(criterion: Criterion) -> tuple[DateValue, ...]:
+    return cast("tuple[DateValue, ...]", criterion.values)
+
+
+def _token(criterion: Criterion) -> token.TokenValue:
+    return cast(token.TokenValue, criterion.values[0])
