@@ -4,21 +4,31 @@ import { write } from "../../healthvisit/faces/tablet/static/exact_json.js";
 import * as engine from "../../healthvisit/faces/tablet/static/form_engine.js";
 import { sixToEightWeekReview, twoYearReview } from "./builders.js";
 
-const itemOf = (form, linkId) => engine.sections(form).flatMap(({ items }) => items).find((item) => item.linkId === linkId);
+const itemOf = (form, linkId) =>
+  engine
+    .sections(form)
+    .flatMap(({ items }) => items)
+    .find((item) => item.linkId === linkId);
 const weight = itemOf(sixToEightWeekReview, "weight");
 
 test("each group with questions is one screen", () => {
-  assert.deepEqual(engine.sections(sixToEightWeekReview).map(({ id }) => id), ["measurements", "feeding", "plan"]);
-  assert.deepEqual(engine.sections(twoYearReview).map(({ id }) => id), [
-    "measurements",
-    "asq3",
-    "asq3-communication",
-    "asq3-gross-motor",
-    "asq3-fine-motor",
-    "asq3-problem-solving",
-    "asq3-personal-social",
-    "plan",
-  ]);
+  assert.deepEqual(
+    engine.sections(sixToEightWeekReview).map(({ id }) => id),
+    ["measurements", "feeding", "plan"],
+  );
+  assert.deepEqual(
+    engine.sections(twoYearReview).map(({ id }) => id),
+    [
+      "measurements",
+      "asq3",
+      "asq3-communication",
+      "asq3-gross-motor",
+      "asq3-fine-motor",
+      "asq3-problem-solving",
+      "asq3-personal-social",
+      "plan",
+    ],
+  );
 });
 
 test("a question carries its unit, its hint, its limits and its choices", () => {
@@ -46,7 +56,8 @@ test("limits themselves are allowed, and the edge of the likely is likely", () =
 test("what was typed is read as a decimal, digit for digit", () => {
   const read = { "5.10": "5.10", " 5,10 ": "5.10", "05.1": "5.1", ".5": "0.5", "5.": "5", 0: "0" };
   for (const [typed, text] of Object.entries(read)) assert.equal(engine.decimalText(typed), text, typed);
-  for (const no of ["", "five", "5 kg", "1e3", "-5", "5.1.0", ".", "1234567"]) assert.equal(engine.decimalText(no), null, no);
+  for (const no of ["", "five", "5 kg", "1e3", "-5", "5.1.0", ".", "1234567"])
+    assert.equal(engine.decimalText(no), null, no);
 });
 
 test("a number with more digits than the scales give is refused", () => {
@@ -80,7 +91,10 @@ test("the response is nested as the form, in its order, and leaves out what was 
 
 test("a wrong answer is never sent", () => {
   assert.throws(() => engine.responseItems(sixToEightWeekReview, { weight: "51" }), RangeError);
-  assert.deepEqual(engine.faults(engine.sections(sixToEightWeekReview), { weight: "51" }).map(({ linkId }) => linkId), ["weight"]);
+  assert.deepEqual(
+    engine.faults(engine.sections(sixToEightWeekReview), { weight: "51" }).map(({ linkId }) => linkId),
+    ["weight"],
+  );
 });
 
 test("answers are said in words, with their unit", () => {

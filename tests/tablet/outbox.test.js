@@ -3,7 +3,13 @@ import { test } from "node:test";
 import * as outbox from "../../healthvisit/faces/tablet/static/outbox.js";
 import { meaning } from "../../healthvisit/faces/tablet/static/sync.js";
 
-const about = { child: "Patient/1", review: "two-year", title: "2 to 2½ year review", outcome: "completed", draft: "d" };
+const about = {
+  child: "Patient/1",
+  review: "two-year",
+  title: "2 to 2½ year review",
+  outcome: "completed",
+  draft: "d",
+};
 const at = "2021-02-15T10:42:00Z";
 const clock = () => "10:42";
 
@@ -20,7 +26,10 @@ const RECEIVED = {
 test("operations are sent in the order in which they were pressed, whatever their UUIDs", () => {
   const items = [];
   for (const operation of ["f-9", "a-1", "c-5"]) items.push(anItem(items, operation));
-  assert.deepEqual(outbox.ready([...items].reverse(), 0).map(({ operation }) => operation), ["f-9", "a-1", "c-5"]);
+  assert.deepEqual(
+    outbox.ready([...items].reverse(), 0).map(({ operation }) => operation),
+    ["f-9", "a-1", "c-5"],
+  );
 });
 
 test("an answer from the server is the only thing that makes it received", () => {
@@ -66,8 +75,11 @@ test("what the server refuses is set aside with its reason, and the rest goes on
   };
   items[0] = outbox.answered(outbox.sending(items[0]), meaning(422, outcome, null, at), 0);
   assert.equal(items[0].state, "set-aside");
-  assert.equal(items[0].reason, "A child cannot weigh this. (Bundle.entry[1].resource)");
-  assert.deepEqual(outbox.ready(items, 0).map(({ operation }) => operation), ["op-2"]);
+  assert.equal(items[0].reason, "A child cannot weigh this.");
+  assert.deepEqual(
+    outbox.ready(items, 0).map(({ operation }) => operation),
+    ["op-2"],
+  );
   assert.equal(outbox.lineWords(items, clock), "1 contact on this tablet, waiting to send, 1 contact not accepted");
 });
 
@@ -76,7 +88,8 @@ test("a refusal without a reason says so", () => {
 });
 
 test("a faulty server is waited for, longer each time, and holds up no other item", () => {
-  for (const status of [500, 502, 503, 429, 408, 302]) assert.equal(meaning(status, null, null, at).kind, "no-answer", status);
+  for (const status of [500, 502, 503, 429, 408, 302])
+    assert.equal(meaning(status, null, null, at).kind, "no-answer", status);
   let item = anItem();
   const waits = [];
   for (let attempt = 0; attempt < 8; attempt += 1) {
@@ -84,7 +97,10 @@ test("a faulty server is waited for, longer each time, and holds up no other ite
     waits.push((item.not_before_ms - 1000) / 1000);
   }
   assert.deepEqual(waits, [5, 10, 20, 40, 80, 160, 300, 300]);
-  assert.deepEqual(outbox.ready([item, anItem([item], "op-2")], 2000).map(({ operation }) => operation), ["op-2"]);
+  assert.deepEqual(
+    outbox.ready([item, anItem([item], "op-2")], 2000).map(({ operation }) => operation),
+    ["op-2"],
+  );
   assert.equal(outbox.ready([item], Infinity).length, 1);
 });
 
@@ -113,4 +129,11 @@ test("what was received is not sent again", () => {
   const received = outbox.answered(outbox.sending(anItem()), meaning(201, RECEIVED, null, at), 0);
   assert.throws(() => outbox.sending(received), RangeError);
   assert.deepEqual(outbox.ready([received], Infinity), []);
+});
+
+test("a refused contact that was sent again is no longer said to be waiting for anyone", () => {
+  const refused = outbox.answered(outbox.sending(anItem()), meaning(422, null, null, at), 0);
+  const replaced = { ...refused, replaced_by: "op-2" };
+  assert.equal(outbox.lineWords([replaced], clock), "Nothing waiting to send");
+  assert.equal(outbox.stateWords(replaced, clock), "Not accepted by the server; sent again after");
 });

@@ -39,7 +39,10 @@ test("the window that closes first is listed first", () => {
   const early = aChild({ reviews: [aReview({ until: "2021-03-30" })] });
   const late = aChild({ reviews: [aReview({ until: "2021-06-30" })] });
   const list = standingSo([late, early], ["open", "due"], "2021-02-15");
-  assert.deepEqual(list.map(({ child }) => child), [early, late]);
+  assert.deepEqual(
+    list.map(({ child }) => child),
+    [early, late],
+  );
 });
 
 test("a child is found by the beginning of any name, whatever the accents, or by the NHS number", () => {

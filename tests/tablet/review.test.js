@@ -31,10 +31,13 @@ test("a review is one transaction of an encounter and its answers, under the ope
   const bundle = bundleOf(aDraft());
   assert.equal(bundle.type, "transaction");
   assert.deepEqual(bundle.identifier, { system: "urn:ietf:rfc:3986", value: `urn:uuid:${OPERATION}` });
-  assert.deepEqual(bundle.entry.map(({ request }) => request), [
-    { method: "POST", url: "Encounter" },
-    { method: "POST", url: "QuestionnaireResponse" },
-  ]);
+  assert.deepEqual(
+    bundle.entry.map(({ request }) => request),
+    [
+      { method: "POST", url: "Encounter" },
+      { method: "POST", url: "QuestionnaireResponse" },
+    ],
+  );
   const [encounter, response] = bundle.entry.map(({ resource }) => resource);
   assert.equal(response.encounter.reference, bundle.entry[0].fullUrl);
   assert.equal(response.questionnaire, `${twoYearReview.url}|${twoYearReview.version}`);
@@ -42,7 +45,10 @@ test("a review is one transaction of an encounter and its answers, under the ope
   assert.equal(response.author.reference, "Practitioner/joan");
   assert.equal(encounter.status, "finished");
   assert.equal(encounter.class.code, "HH");
-  assert.deepEqual(encounter.type[0].coding.map(({ code }) => code), ["two-year", "0020"]);
+  assert.deepEqual(
+    encounter.type[0].coding.map(({ code }) => code),
+    ["two-year", "0020"],
+  );
   assert.equal(encounter.episodeOfCare[0].reference, "EpisodeOfCare/episode-1");
   assert.equal(encounter.serviceProvider.reference, "Organization/bury-health-visiting");
   assert.equal(encounter.participant[0].individual.reference, "Practitioner/joan");
@@ -91,7 +97,9 @@ test("a weight keeps its digits on the way", () => {
 
 test("declined and no access are an encounter alone, and take place and practitioner from nobody", () => {
   for (const outcome of ["declined", "no-access"]) {
-    const draft = aDraft({ contact: { outcome, when: "now", now_at: now.toISOString(), capture_mode: "point-of-care" } });
+    const draft = aDraft({
+      contact: { outcome, when: "now", now_at: now.toISOString(), capture_mode: "point-of-care" },
+    });
     assert.deepEqual(pages(draft, twoYearReview), ["contact", "check"]);
     assert.deepEqual(draftFaults(draft, twoYearReview, bounds), []);
     const bundle = bundleOf(draft);

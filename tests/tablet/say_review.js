@@ -12,4 +12,6 @@ const review = child.reviews.find((each) => each.review === draft.review);
 const questionnaire = caseload.questionnaires.find(({ id }) => id === review.questionnaire) ?? null;
 const uuids = { encounter: crypto.randomUUID(), response: crypto.randomUUID() };
 const now = new Date(caseload.server_now);
-process.stdout.write(write(transaction(statement(draft, { questionnaire, caseload, child, review, operation, uuids, now }))));
+process.stdout.write(
+  write(transaction(statement(draft, { questionnaire, caseload, child, review, operation, uuids, now }))),
+);

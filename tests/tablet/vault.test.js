@@ -17,7 +17,12 @@ test("a record opens with the PIN it was sealed under, and with no other", async
 test("nothing readable is kept", async () => {
   const { key, lock } = await vault.made("492713", QUICK);
   const record = await vault.sealed(key, "draft d1", { name: "Ada Example" });
-  const bytes = Buffer.concat([Buffer.from(record.box), Buffer.from(record.iv), Buffer.from(lock.box), Buffer.from(lock.salt)]);
+  const bytes = Buffer.concat([
+    Buffer.from(record.box),
+    Buffer.from(record.iv),
+    Buffer.from(lock.box),
+    Buffer.from(lock.salt),
+  ]);
   assert.ok(!bytes.includes("Ada") && !bytes.includes("492713"));
   await assert.rejects(crypto.subtle.exportKey("raw", key));
 });

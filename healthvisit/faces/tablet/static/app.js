@@ -4,11 +4,11 @@
  * Screens are functions from the app and the parts of the address to what is shown.
  */
 
-import { SignIn } from "./auth.js";
+import { NoAnswer, SignIn } from "./auth.js";
 import { civilDate, clockTime } from "./civil.js";
 import { Clock } from "./clock.js";
 import { h } from "./dom.js";
-import { lineWords, unsent } from "./outbox.js";
+import { lineWords, ready, unsent } from "./outbox.js";
 import * as child from "./screens/child.js";
 import * as door from "./screens/door.js";
 import * as record from "./screens/record.js";
@@ -19,10 +19,11 @@ import { longDate } from "./words.js";
 
 const LOCK_AFTER_MS = 10 * 60_000;
 const EVERY_MS = 15_000;
+const LEAST_ROOM = 20_000_000;
 
 /**
  * @typedef {object} Screen
- * @property {string} title also the first heading where `heading` is absent
+ * @property {string} title never with a child's name: browsers keep titles on the disk
  * @property {import("./dom.js").Content[]} content
  * @property {{href: string, text?: string}} [back]
  * @property {() => import("./dom.js").Content[]} [refreshed] what replaces the content when something has changed
@@ -66,6 +67,10 @@ export class App {
       changed: () => this.changed(),
     });
     this.usedAtMs = Date.now();
+    /** Lets another tab open the notebook. */
+    this.release = () => {};
+    /** @type {ServiceWorkerRegistration | null} */
+    this.worker = null;
     /** Whether the screen is drawn because the tablet was just unlocked: the person goes on where they were. */
     this.isReturning = false;
     /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -94,6 +99,7 @@ export class App {
     for (const sign of ["pointerdown", "keydown"]) {
       addEventListener(sign, () => (this.usedAtMs = Date.now()), { passive: true, capture: true });
     }
+    for (const fault of ["error", "unhandledrejection"]) addEventListener(fault, () => this.#faulted());
     setInterval(() => this.#tick(), EVERY_MS);
     element("sync-button").addEventListener("click", () => this.pressed());
     element("lock-button").addEventListener("click", () => this.lock());
@@ -103,8 +109,14 @@ export class App {
       element("main").tabIndex = -1;
       element("main").focus();
     });
-    void register();
+    void this.#register();
+    void room();
     await door.arrive(this);
+  }
+
+  /** Never said as if nothing had happened, and never with what was in it. */
+  #faulted() {
+    this.alarm("Something went wrong on this page. What was kept is safe. Lock the tablet and open it again.");
   }
 
   #seen() {
@@ -118,11 +130,34 @@ export class App {
 
   #tick() {
     this.#lockIfLeft();
-    if (this.notebook && unsent(this.notebook.outbox).length) void this.synchronise();
+    if (this.notebook && ready(this.notebook.outbox, Date.now()).length) void this.synchronise();
   }
 
   #lockIfLeft() {
     if (this.notebook && Date.now() - this.usedAtMs > LOCK_AFTER_MS) void this.lock();
+  }
+
+  /**
+   * Keep the whole page for the times without a signal. A new build takes over only while the tablet is locked, when
+   * nothing is being filled in.
+   */
+  async #register() {
+    const workers = navigator.serviceWorker;
+    if (!workers) return;
+    const hadOne = workers.controller !== null;
+    workers.addEventListener("controllerchange", () => {
+      if (hadOne && this.notebook === null) location.reload();
+    });
+    try {
+      this.worker = await workers.register("/tablet/service_worker.js", { scope: "/tablet/", updateViaCache: "none" });
+      this.#takeNewBuild();
+    } catch {
+      // Without it the page works while there is a signal, and the line about sending says the rest.
+    }
+  }
+
+  #takeNewBuild() {
+    if (this.notebook === null) this.worker?.waiting?.postMessage("take over");
   }
 
   /** @param {import("./notebook.js").Notebook} notebook */
@@ -136,26 +171,60 @@ export class App {
     void this.synchronise({ hurried: true });
   }
 
+  /**
+   * Whether this is the only tab in which this person's notebook is open; it stays so until it is locked.
+   * @param {string} id
+   * @returns {Promise<boolean>}
+   */
+  isAlone(id) {
+    return new Promise((tell) => {
+      void navigator.locks.request(`healthvisit-open-${id}`, { ifAvailable: true }, (held) => {
+        tell(held !== null);
+        if (held === null) return undefined;
+        return new Promise((release) => {
+          this.release = () => release(undefined);
+        });
+      });
+    });
+  }
+
   /** Everything that was readable goes; what is sealed stays, and the address keeps the place. */
   async lock() {
     await this.save();
     this.notebook?.lock();
     this.notebook = null;
+    this.release();
     this.current.clear();
     this.sought = "";
     this.signIn.forget();
     await door.arrive(this);
+    this.#takeNewBuild();
   }
 
   /** Send now: the person asked, so the person is told, whatever comes of it. */
   async pressed() {
-    if (this.sync.line === "sign-in" || this.sync.line === "other-person") {
-      await this.save();
-      location.assign(await this.signIn.begin(location.hash));
-      return;
-    }
+    if (this.sync.line === "sign-in") return this.leaveToSignIn();
+    if (this.sync.line === "other-person") return this.leaveToSignIn({ asSomeoneElse: true });
     this.said("Trying to reach the server");
     await this.synchronise({ pressed: true });
+  }
+
+  /**
+   * Off to the sign-in page, and back to this screen.
+   * @param {{asSomeoneElse?: boolean}} [how] whoever is signed in on this browser is signed out first
+   */
+  async leaveToSignIn({ asSomeoneElse = false } = {}) {
+    await this.save();
+    try {
+      if (asSomeoneElse) await this.signIn.leave();
+      location.assign(await this.signIn.begin(location.hash));
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+      this.sync.line = "no-answer";
+      this.notice = "The server does not answer. You can go on without a signal.";
+      if (this.notebook) this.changed();
+      else await door.arrive(this);
+    }
   }
 
   /** @param {{pressed?: boolean, hurried?: boolean}} [how] */
@@ -246,11 +315,14 @@ export class App {
     const refreshed = this.screen?.refreshed;
     if (this.notebook === null || !refreshed) return;
     const main = element("main");
+    const next = h("main", null, ...refreshed());
+    // A page that has not changed is left alone: a finger or a screen reader may be on it.
+    if (isSame(main, next)) return;
     const focused = document.activeElement?.id;
     const headed = document.activeElement?.tagName === "H1";
-    main.replaceChildren();
-    for (const part of refreshed()) if (part instanceof Node) main.append(part);
-    const again = focused && focused !== "main" ? document.getElementById(focused) : headed ? main.querySelector("h1") : null;
+    main.replaceChildren(...next.childNodes);
+    const again =
+      focused && focused !== "main" ? document.getElementById(focused) : headed ? main.querySelector("h1") : null;
     if (again instanceof HTMLElement) {
       if (headed) again.tabIndex = -1;
       again.focus({ preventScroll: true });
@@ -272,12 +344,12 @@ export class App {
     this.said([lineWords(items, (at) => this.clockWords(at)), this.#signal()].filter(Boolean).join(". ") + ".");
     const needsSignIn = this.sync.line === "sign-in" || this.sync.line === "other-person";
     element("sync-button").textContent = needsSignIn ? "Sign in" : unsent(items).length ? "Send now" : "Update";
-    element("sync").classList.toggle("hv-sync--held", unsent(items).length > 0 || needsSignIn);
+    const isHeld = items.some((item) => item.state !== "received" && !item.replaced_by);
+    element("sync").classList.toggle("hv-sync--held", isHeld || needsSignIn);
   }
 
   #signal() {
     if (!navigator.onLine) return "No signal";
-    if (this.sync.isRunning) return "Talking to the server";
     switch (this.sync.line) {
       case "no-answer":
         return "The server does not answer";
@@ -307,17 +379,36 @@ export function element(id) {
 /** @param {string} focus @returns {HTMLElement | null} */
 function fieldOf(focus) {
   const [id, value] = focus.split("=");
-  const chosen = [...document.getElementsByName(id)].find((each) => each instanceof HTMLInputElement && each.value === value);
+  const chosen = [...document.getElementsByName(id)].find(
+    (each) => each instanceof HTMLInputElement && each.value === value,
+  );
   return chosen ?? document.getElementById(id);
 }
 
-async function register() {
-  if (!("serviceWorker" in navigator)) return;
-  try {
-    await navigator.serviceWorker.register("/tablet/service_worker.js", { scope: "/tablet/", updateViaCache: "none" });
-    await navigator.storage?.persist?.();
-  } catch {
-    // Without it the page works while there is signal; the line about sending says the rest.
+/** @param {Element} one @param {Element} other */
+function isSame(one, other) {
+  return (
+    one.childNodes.length === other.childNodes.length &&
+    [...one.childNodes].every((node, index) => bare(node).isEqualNode(other.childNodes[index]))
+  );
+}
+
+/** Without the mark that a heading got when it took the focus. @param {Node} node */
+function bare(node) {
+  const copy = node.cloneNode(true);
+  if (copy instanceof Element) {
+    for (const heading of [copy, ...copy.querySelectorAll("h1")]) heading.removeAttribute("tabindex");
+  }
+  return copy;
+}
+
+/** Ask to be kept, and say before a visit starts where there is no room for it. */
+async function room() {
+  await navigator.storage?.persist?.();
+  const { quota = Infinity, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {};
+  if (quota - usage < LEAST_ROOM) {
+    element("alarm").hidden = false;
+    element("alarm-text").textContent = "This tablet is nearly full. Free some space before your next visit.";
   }
 }
 

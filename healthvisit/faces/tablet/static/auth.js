@@ -186,6 +186,18 @@ export class SignIn {
     return (await this.#silently()) ? this.#access : null;
   }
 
+  /** End the sign-in session of this browser, whoever's it is. Throws NoAnswer. */
+  async leave() {
+    this.tokens = null;
+    const page = await this.#sent(`${this.origin}/`, { credentials: "same-origin" });
+    const form = new DOMParser().parseFromString(await page.text(), "text/html");
+    const token = form.querySelector('form[action="/sign-out"] input[name="csrf_token"]')?.getAttribute("value");
+    // Without the form nobody is signed in.
+    if (!token) return;
+    const body = new URLSearchParams({ csrf_token: token });
+    await this.#sent(`${this.origin}/sign-out`, { method: "POST", credentials: "same-origin", body });
+  }
+
   /** The server did not admit this token. */
   refused() {
     if (this.tokens) this.tokens = { ...this.tokens, until_ms: 0 };

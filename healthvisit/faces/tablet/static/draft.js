@@ -113,7 +113,11 @@ export function draftFaults(draft, questionnaire, bounds) {
   const asked = all.flatMap((page) => contactFaults(draft, page, bounds));
   if (!questionnaire || !hasAnswers(draft.contact)) return asked;
   const form = sections(questionnaire);
-  const wrong = faults(form, draft.answers).map(({ section, linkId, text }) => ({ page: section, field: linkId, text }));
+  const wrong = faults(form, draft.answers).map(({ section, linkId, text }) => ({
+    page: section,
+    field: linkId,
+    text,
+  }));
   // A review said to be recorded here, with nothing in it, would count as one that can be read by a computer.
   const isEmpty = !Object.values(draft.answers).some((answer) => answer.trim() !== "");
   const empty = { page: form[0].id, field: form[0].items[0].linkId, text: "Enter at least one answer" };

@@ -109,7 +109,9 @@ export function fault(item, answer) {
     return item.required ? `${item.kind === "choice" ? "Choose" : "Enter"} an answer: ${item.text}` : null;
   }
   if (item.kind === "choice") {
-    return item.options.some((option) => option.code === answer) ? null : `Choose an answer from the list: ${item.text}`;
+    return item.options.some((option) => option.code === answer)
+      ? null
+      : `Choose an answer from the list: ${item.text}`;
   }
   if (item.kind === "text") return null;
   const text = decimalText(answer);

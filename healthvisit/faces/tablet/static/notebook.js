@@ -12,7 +12,8 @@ import * as vault from "./vault.js";
 /**
  * @typedef {import("./pathway.js").Review} Review
  * @typedef {{patient: import("./patient.js").Patient, episode: string,
- *   gestation: {weeks: number, days: number} | null, reviews: Review[]}} Child
+ *   gestation: {weeks: number, days: number} | null, reviews: Review[], is_departed?: boolean}} Child
+ *   is_departed: no longer on the caseload, kept here because something about the child is not sent yet
  *
  * @typedef {object} Caseload as GET /tablet/caseload gives it
  * @property {string} as_at
@@ -78,8 +79,9 @@ export class Notebook {
     this.vanished = 0;
   }
 
-  static everyone() {
-    return everyone();
+  /** Who uses this tablet, those last whose PIN was given up. */
+  static async everyone() {
+    return (await everyone()).sort((a, b) => (a.left_at ?? "").localeCompare(b.left_at ?? ""));
   }
 
   /**
@@ -92,6 +94,19 @@ export class Notebook {
     const person = { id: crypto.randomUUID(), ...who, lock, failures: 0, not_before_ms: 0 };
     await putPerson(person);
     return new Notebook(person, await Store.of(person.id), key);
+  }
+
+  /**
+   * Begin anew for a person who forgot the PIN. What the old vault holds stays where it is, locked.
+   * @param {import("./store.js").Person} person
+   */
+  static async setAside(person) {
+    await putPerson({ ...person, left_at: new Date().toISOString() });
+  }
+
+  /** Contacts of this person that wait on this tablet, as far as can be told without the PIN. @param {string} id */
+  static unsentOf(id) {
+    return witness.stated(id);
   }
 
   /**
@@ -165,10 +180,31 @@ export class Notebook {
    * @param {number} clockOffsetMs
    */
   async keepCaseload(caseload, clockOffsetMs) {
-    const value = { caseload, clock_offset_ms: clockOffsetMs };
-    await this.store.write([await this.#sealed("caseload", "caseload", value)]);
-    this.caseload = caseload;
+    const carried = { ...caseload, children: [...caseload.children, ...this.#departed(caseload)] };
+    const here = new Set(carried.children.map(({ patient }) => `Patient/${patient.id}`));
+    const gone = [...this.results.values()].filter(({ value }) => !here.has(value.child));
+    const value = { caseload: carried, clock_offset_ms: clockOffsetMs };
+    await this.store.write(
+      [await this.#sealed("caseload", "caseload", value)],
+      gone.map(({ id }) => id),
+    );
+    for (const { value: results } of gone) this.results.delete(results.child);
+    this.caseload = carried;
     this.clockOffsetMs = clockOffsetMs;
+  }
+
+  /**
+   * Children who have left the caseload and of whom something is not sent yet: they stay until it is.
+   * @param {Caseload} fresh
+   * @returns {Child[]}
+   */
+  #departed(fresh) {
+    const still = new Set(fresh.children.map(({ patient }) => patient.id));
+    const open = new Set([...this.drafts.values()].map(({ child }) => child));
+    for (const item of unsent(this.outbox)) open.add(item.about.child);
+    return (this.caseload?.children ?? [])
+      .filter(({ patient }) => !still.has(patient.id) && open.has(`Patient/${patient.id}`))
+      .map((child) => ({ ...child, is_departed: true }));
   }
 
   /** @param {Draft} draft */
@@ -184,12 +220,16 @@ export class Notebook {
    */
   async queue(draft, item) {
     const sent = { ...draft, operation: item.operation };
+    const before = this.outbox
+      .filter((each) => each.about.draft === draft.id && each.state === "set-aside")
+      .map((each) => ({ ...each, replaced_by: item.operation }));
+    const items = [...before, item];
     await this.store.write([
       await this.#sealed("draft", draft.id, sent),
-      await this.#sealed("item", item.operation, item),
+      ...(await Promise.all(items.map((each) => this.#sealed("item", each.operation, each)))),
     ]);
     this.drafts.set(sent.id, sent);
-    this.items.set(item.operation, item);
+    for (const each of items) this.items.set(each.operation, each);
     this.#witness();
   }
 

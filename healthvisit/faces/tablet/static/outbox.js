@@ -31,6 +31,7 @@ const LONGEST_WAIT_S = 300;
  * @property {string | null} reference "Encounter/…", from the server
  * @property {string | null} reason the server's reason, where it was refused
  * @property {object[] | null} results Observations the server made, null until read
+ * @property {string} [replaced_by] the operation under which a refused one was sent again
  *
  * @typedef {{kind: "received", reference: string, at: string}
  *   | {kind: "refused", reason: string}
@@ -137,7 +138,9 @@ export function stateWords(item, clock) {
     case "received":
       return `Received ${clock(/** @type {string} */ (item.received_at))}, reference ${item.reference}`;
     case "set-aside":
-      return "Not accepted by the server, kept on this tablet";
+      return item.replaced_by
+        ? "Not accepted by the server; sent again after"
+        : "Not accepted by the server, kept on this tablet";
   }
 }
 
@@ -149,7 +152,7 @@ export function stateWords(item, clock) {
 export function lineWords(items, clock) {
   const waiting = items.filter((item) => item.state === "waiting").length;
   const going = items.filter((item) => item.state === "sending").length;
-  const aside = items.filter((item) => item.state === "set-aside").length;
+  const aside = items.filter((item) => item.state === "set-aside" && !item.replaced_by).length;
   const received = items.flatMap((item) => (item.received_at ? [item.received_at] : [])).sort();
   const visits = (/** @type {number} */ count) => `${count} ${count === 1 ? "contact" : "contacts"}`;
   const parts = [];

@@ -108,9 +108,7 @@ function coded(name, code) {
 function response({ child, practitioner, uuids, authored_at: authored, released_at: released }, answers) {
   return {
     resourceType: "QuestionnaireResponse",
-    extension: released
-      ? [{ url: `${BASE}/StructureDefinition/released-at`, valueDateTime: released }]
-      : undefined,
+    extension: released ? [{ url: `${BASE}/StructureDefinition/released-at`, valueDateTime: released }] : undefined,
     questionnaire: answers.canonical,
     status: "completed",
     subject: { reference: child },

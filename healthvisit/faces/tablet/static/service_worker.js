@@ -18,10 +18,16 @@ self.addEventListener("activate", (event) => {
     caches
       .keys()
       .then((names) =>
-        Promise.all(names.filter((name) => name.startsWith(PREFIX) && name !== CACHE).map((name) => caches.delete(name))),
+        Promise.all(
+          names.filter((name) => name.startsWith(PREFIX) && name !== CACHE).map((name) => caches.delete(name)),
+        ),
       )
       .then(() => self.clients.claim()),
   );
+});
+
+self.addEventListener("message", (event) => {
+  if (event.data === "take over") self.skipWaiting();
 });
 
 self.addEventListener("fetch", (event) => {
@@ -30,7 +36,5 @@ self.addEventListener("fetch", (event) => {
   const isShell = event.request.mode === "navigate" && ["/tablet/", "/tablet/signed-in"].includes(address.pathname);
   const file = isShell ? SHELL : address.pathname;
   if (!FILES.includes(file)) return;
-  event.respondWith(
-    caches.open(CACHE).then(async (cache) => (await cache.match(file)) ?? fetch(event.request)),
-  );
+  event.respondWith(caches.open(CACHE).then(async (cache) => (await cache.match(file)) ?? fetch(event.request)));
 });

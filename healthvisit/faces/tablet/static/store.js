@@ -17,6 +17,7 @@ const PEOPLE = "healthvisit-tablet";
  * @property {import("./vault.js").Lock} lock
  * @property {number} failures wrong PINs since the last right one
  * @property {number} not_before_ms device time before which no PIN is tried
+ * @property {string} [left_at] when the PIN was given up as forgotten; the records stay
  *
  * @typedef {{id: string, kind: "caseload" | "draft" | "item" | "results", iv: Uint8Array, box: ArrayBuffer}} Kept
  */

@@ -5,10 +5,13 @@
  */
 
 import { NoAnswer } from "./auth.js";
+import { civilDate } from "./civil.js";
 import { answered, ready, sending } from "./outbox.js";
+import { standingSo } from "./pathway.js";
 
 const FRESH_MS = 10 * 60_000;
 const LIMIT_MS = 60_000;
+const PREFETCHED = 20;
 
 /**
  * @typedef {import("./notebook.js").Notebook} Notebook
@@ -31,7 +34,9 @@ export function meaning(status, body, retryAfter, at) {
   if (status === 401) return { kind: "sign-in" };
   if (status >= 200 && status < 300) {
     const first = body?.resourceType === "Bundle" && body.type === "transaction-response" ? body.entry?.[0] : null;
-    const reference = /(?:^|\/)(Encounter\/[A-Za-z0-9.-]{1,64})(?:\/_history\/|$)/.exec(first?.response?.location ?? "");
+    const reference = /(?:^|\/)(Encounter\/[A-Za-z0-9.-]{1,64})(?:\/_history\/|$)/.exec(
+      first?.response?.location ?? "",
+    );
     if (reference === null) return { kind: "no-answer" };
     return { kind: "received", reference: reference[1], at: first.response.lastModified ?? at };
   }
@@ -46,13 +51,7 @@ export function meaning(status, body, retryAfter, at) {
 /** @param {number} status @param {any} body OperationOutcome or anything */
 export function reasonWords(status, body) {
   const issues = body?.resourceType === "OperationOutcome" ? (body.issue ?? []) : [];
-  const said = issues
-    .map((/** @type {any} */ issue) =>
-      [issue.diagnostics ?? issue.details?.text, issue.expression?.[0] && `(${issue.expression[0]})`]
-        .filter(Boolean)
-        .join(" "),
-    )
-    .filter(Boolean);
+  const said = issues.map((/** @type {any} */ issue) => issue.diagnostics ?? issue.details?.text).filter(Boolean);
   return said.length ? said.join("; ") : `The server answered ${status} and gave no reason.`;
 }
 
@@ -115,21 +114,40 @@ export class Sync {
   async #round(pressed, hurried) {
     const notebook = this.notebook();
     if (notebook === null) return;
+    if (this.line === "other-person" && !pressed) return;
     this.line = "unknown";
     const stale = Date.now() - this.caseloadAtMs > FRESH_MS;
     if (pressed || stale || notebook.caseload === null) {
       if (!(await this.#fetchCaseload(notebook))) return;
     }
     let received = 0;
+    let unanswered = 0;
     for (const item of ready(notebook.outbox, hurried ? Infinity : Date.now())) {
       if (this.notebook() !== notebook) return;
       if (await this.#sendOne(notebook, item)) received += 1;
+      else if (notebook.items.get(item.operation)?.state === "waiting") unanswered += 1;
     }
     for (const item of notebook.outbox) {
       const isScored = item.state === "received" && item.about.outcome === "completed";
       if (isScored && item.results === null) await this.#readResults(notebook, item);
     }
     if (received) await this.#fetchCaseload(notebook);
+    if (unanswered) throw new NoAnswer();
+    await this.#prefetch(notebook);
+  }
+
+  /**
+   * Earlier results of the children who are likely to be seen next, so that they open without a signal.
+   * @param {Notebook} notebook
+   */
+  async #prefetch(notebook) {
+    const on = civilDate(this.clock.now());
+    const next = standingSo(notebook.caseload?.children ?? [], ["due", "open"], on).slice(0, PREFETCHED);
+    for (const { child } of next) {
+      const reference = `Patient/${child.patient.id}`;
+      if (this.notebook() !== notebook) return;
+      if (!notebook.results.has(reference) && !(await this.readChild(reference))) return;
+    }
   }
 
   /**

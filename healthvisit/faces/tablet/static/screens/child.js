@@ -3,7 +3,6 @@
 
 import { h, hidden } from "../dom.js";
 import { canBeRecorded, standing } from "../pathway.js";
-import { fullName } from "../patient.js";
 import { longDate, windowWords } from "../words.js";
 import { banner, standingTag, stateTag, tag } from "./parts.js";
 import { resultsByDay } from "./results.js";
@@ -51,7 +50,8 @@ export function child(app, id) {
     });
   }
   return {
-    title: fullName(app.notebook.child(reference)?.patient ?? /** @type {any} */ ({})),
+    // The browser writes titles into its history, in clear: no child is named in one.
+    title: "A child’s reviews",
     back: { href: "#/", text: "Today" },
     content: draw(),
     refreshed: draw,
@@ -85,10 +85,19 @@ function reviewItem(app, owner, review) {
   return h(
     "li",
     { class: `hv-timeline__item hv-timeline__item--${stands}` },
-    h("div", { class: "hv-timeline__head" }, h("h3", { class: "nhsuk-heading-s hv-timeline__title" }, review.title), standingTag(review, app.today)),
+    h(
+      "div",
+      { class: "hv-timeline__head" },
+      h("h3", { class: "nhsuk-heading-s hv-timeline__title" }, review.title),
+      standingTag(review, app.today),
+    ),
     h("p", { class: "hv-timeline__when" }, whenWords(review, stands)),
     item
-      ? h("p", null, h("a", { class: "hv-state-link hv-target", href: `#/sent/${item.operation}` }, stateTag(app, item)))
+      ? h(
+          "p",
+          null,
+          h("a", { class: "hv-state-link hv-target", href: `#/sent/${item.operation}` }, stateTag(app, item)),
+        )
       : null,
     canBeRecorded(review, app.today) && !isPending ? actions(app, owner, review) : null,
   );
@@ -112,14 +121,23 @@ function actions(app, owner, review) {
     ? h("a", { class: "nhsuk-button hv-button", href: `${base}/${draft.at.page}` }, "Continue the draft", of)
     : h("a", { class: "nhsuk-button hv-button", href: `${base}/contact` }, "Record review", of);
   const quick = (/** @type {string} */ outcome, /** @type {string} */ text) =>
-    h("a", { class: "nhsuk-button nhsuk-button--secondary hv-button", href: `${base}/quick/${outcome}` }, text, hidden(`: ${review.title}`));
+    h(
+      "a",
+      { class: "nhsuk-button nhsuk-button--secondary hv-button", href: `${base}/quick/${outcome}` },
+      text,
+      hidden(`: ${review.title}`),
+    );
   return h(
     "div",
     { class: "hv-review-actions" },
     draft ? h("p", null, tag("Draft on this tablet", "yellow")) : null,
     review.questionnaire || draft
       ? record
-      : h("p", { class: "hv-small" }, "This review has no form on the tablet yet. A contact that did not happen can be recorded."),
+      : h(
+          "p",
+          { class: "hv-small" },
+          "This review has no form on the tablet yet. A contact that did not happen can be recorded.",
+        ),
     draft ? null : h("div", { class: "hv-pair" }, quick("declined", "Declined"), quick("no-access", "No access")),
   );
 }

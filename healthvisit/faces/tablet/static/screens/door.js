@@ -12,6 +12,8 @@ import { heading } from "./parts.js";
 
 /** @typedef {import("../app.js").App} App */
 
+const FORGOTTEN = "healthvisit-forgotten-pin";
+
 /**
  * Choose the first screen: back from signing in, a PIN to ask for, or a sign-in to begin.
  * @param {App} app
@@ -54,8 +56,12 @@ async function signedIn(app, people) {
     app.put(people.length ? unlock(app, people) : signIn(app));
     return;
   }
-  const known = people.find(({ account }) => account === caseload.practitioner.reference);
-  app.put(known ? unlock(app, [known]) : choosePin(app, caseload));
+  const own = people.filter(({ account }) => account === caseload.practitioner.reference);
+  const known = own.find(({ left_at: left }) => left === undefined);
+  const forgotten = sessionStorage.getItem(FORGOTTEN);
+  sessionStorage.removeItem(FORGOTTEN);
+  if (known && known.id !== forgotten) app.put(unlock(app, own));
+  else app.put(choosePin(app, caseload, known));
 }
 
 /** @returns {import("../app.js").Screen} */
@@ -77,9 +83,7 @@ function noStore() {
 
 /** @param {App} app @returns {import("../app.js").Screen} */
 function signIn(app) {
-  const go = async () => {
-    location.assign(await app.signIn.begin(location.hash));
-  };
+  const go = () => app.leaveToSignIn();
   return {
     title: "Sign in",
     content: [
@@ -93,21 +97,23 @@ function signIn(app) {
 /**
  * @param {App} app
  * @param {import("../notebook.js").Caseload} caseload
+ * @param {import("../store.js").Person} [before] the same person, whose PIN is forgotten
  * @param {string} [fault]
  * @returns {import("../app.js").Screen}
  */
-function choosePin(app, caseload, fault = "") {
+function choosePin(app, caseload, before, fault = "") {
   let pin = "";
   let again = "";
   const keep = async (/** @type {Event} */ event) => {
     event.preventDefault();
     const wrong = pinFault(pin) ?? (pin === again ? null : "The two PINs are not the same");
-    if (wrong) return app.put(choosePin(app, caseload, wrong));
+    if (wrong) return app.put(choosePin(app, caseload, before, wrong));
     busy(event, "Preparing this tablet");
     const { reference: account, name } = caseload.practitioner;
     const notebook = await Notebook.made({ account, name }, pin);
+    if (before) await Notebook.setAside(before);
     await notebook.keepCaseload(caseload, app.clock.offsetMs);
-    app.unlocked(notebook);
+    await enter(app, notebook);
   };
   return {
     title: fault ? "Error: Choose a PIN" : "Choose a PIN for this tablet",
@@ -149,19 +155,24 @@ function choosePin(app, caseload, fault = "") {
  * @param {import("../store.js").Person[]} people
  * @param {string} [fault]
  * @param {string} [chosen] id
+ * @param {boolean} [isOld] what was kept under a PIN that was given up
  * @returns {import("../app.js").Screen}
  */
-function unlock(app, people, fault = "", chosen = people.length === 1 ? people[0].id : "") {
+function unlock(app, people, fault = "", chosen = "", isOld = false) {
+  const listed = people.filter(({ left_at: left }) => (left !== undefined) === isOld);
+  const olds = people.length - listed.length;
+  const one = listed.length === 1 ? listed[0] : null;
   let pin = "";
-  let id = chosen;
+  let id = one?.id ?? chosen;
+  const again = (/** @type {string} */ wrong) => app.put(unlock(app, people, wrong, id, isOld));
   const open = async (/** @type {Event} */ event) => {
     event.preventDefault();
     // Read again: another try may have been written down since this screen was drawn.
     const fresh = await Notebook.everyone();
     const person = fresh.find((each) => each.id === id);
-    if (!person) return app.put(unlock(app, people, "Choose your name", id));
+    if (!person) return again("Choose your name");
     const left = Math.ceil((person.not_before_ms - Date.now()) / 1000);
-    if (left > 0) return app.put(unlock(app, fresh.filter((each) => people.some((p) => p.id === each.id)), tooSoon(left), id));
+    if (left > 0) return again(tooSoon(left));
     busy(event, "Opening");
     try {
       const notebook = await Notebook.opened(person, pin, Date.now());
@@ -172,19 +183,24 @@ function unlock(app, people, fault = "", chosen = people.length === 1 ? people[0
       } else if (notebook.broken) {
         app.alarm(`${counted(notebook.broken, "record")} on this tablet cannot be opened. Tell your manager.`);
       }
-      app.unlocked(notebook);
+      await enter(app, notebook);
     } catch (error) {
       if (!(error instanceof WrongPin)) throw error;
-      app.put(unlock(app, people, "That PIN does not open this tablet. Try again", id));
+      again("That PIN does not open this tablet. Try again");
     }
   };
-  const one = people.length === 1 ? people[0] : null;
+  const link = (/** @type {string} */ text, /** @type {() => unknown} */ follow) =>
+    h(
+      "p",
+      { class: "hv-link" },
+      h("a", { class: "hv-target", href: "#/", click: (event) => (event.preventDefault(), follow()) }, text),
+    );
   return {
     title: fault ? "Error: Enter your PIN" : "Enter your PIN",
     focus: fault ? null : "pin",
     content: [
       fault ? errorSummary([{ field: "pin", text: fault }]) : null,
-      heading("Enter your PIN", one?.name ?? null),
+      heading(isOld ? "Enter your old PIN" : "Enter your PIN", one?.name ?? null),
       form(
         open,
         one
@@ -201,7 +217,7 @@ function unlock(app, people, fault = "", chosen = people.length === 1 ? people[0
                   change: (event) => (id = event.target.value),
                 },
                 h("option", { value: "" }, "Choose your name"),
-                people.map((person) => h("option", { value: person.id, selected: person.id === chosen }, person.name)),
+                listed.map((person) => h("option", { value: person.id, selected: person.id === chosen }, person.name)),
               ),
             ),
         input({
@@ -216,24 +232,77 @@ function unlock(app, people, fault = "", chosen = people.length === 1 ? people[0
         }),
         "Unlock",
       ),
+      link("Sign in as someone else", () => app.leaveToSignIn({ asSomeoneElse: true })),
+      one && !isOld ? link("I have forgotten my PIN", () => app.put(forgottenPin(app, people, one))) : null,
+      olds && !isOld
+        ? link("Open what was kept under an old PIN", () => app.put(unlock(app, people, "", "", true)))
+        : null,
+      isOld ? link("Back to my own PIN", () => app.put(unlock(app, people))) : null,
+    ],
+  };
+}
+
+/**
+ * @param {App} app
+ * @param {import("../store.js").Person[]} people
+ * @param {import("../store.js").Person} person
+ * @returns {import("../app.js").Screen}
+ */
+function forgottenPin(app, people, person) {
+  const waiting = Notebook.unsentOf(person.id);
+  return {
+    title: "Forgotten PIN",
+    content: [
+      heading("Forgotten PIN", person.name),
       h(
         "p",
         null,
-        h(
-          "a",
-          {
-            class: "hv-target",
-            href: "#/",
-            click: async (/** @type {Event} */ event) => {
-              event.preventDefault();
-              location.assign(await app.signIn.begin(location.hash));
-            },
-          },
-          "Sign in as someone else",
-        ),
+        "Nobody can open what is locked under your old PIN. It is not deleted: if you remember the PIN later, you can open it here and send it.",
+      ),
+      waiting
+        ? h(
+            "p",
+            { class: "hv-reason" },
+            `${counted(waiting, "contact")} on this tablet ${waiting === 1 ? "has" : "have"} not been sent. Write down now what you remember.`,
+          )
+        : h("p", null, "Nothing on this tablet is waiting to be sent. Drafts under the old PIN stay locked."),
+      h(
+        "div",
+        { class: "hv-actions" },
+        button("Sign in and choose a new PIN", async () => {
+          sessionStorage.setItem(FORGOTTEN, person.id);
+          await app.leaveToSignIn({ asSomeoneElse: true });
+        }),
+        button("Try my PIN again", () => app.put(unlock(app, people)), "secondary"),
       ),
     ],
   };
+}
+
+/**
+ * Open the notebook, in one tab at a time: two would overwrite each other's drafts.
+ * @param {App} app
+ * @param {Notebook} notebook
+ */
+async function enter(app, notebook) {
+  if (await app.isAlone(notebook.person.id)) return app.unlocked(notebook);
+  notebook.lock();
+  app.put({
+    title: "Already open",
+    content: [
+      heading("Already open in another tab"),
+      h(
+        "p",
+        null,
+        "Your caseload is open in another tab or window of this tablet. Go on there, or close it and try again.",
+      ),
+      h(
+        "div",
+        { class: "hv-actions" },
+        button("Try again", () => arrive(app)),
+      ),
+    ],
+  });
 }
 
 /** @param {number} seconds */

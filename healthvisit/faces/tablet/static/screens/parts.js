@@ -41,7 +41,7 @@ export function childHref(child) {
  * @param {import("../notebook.js").Child} child
  * @param {boolean} [isHeading] the name is the screen's first heading
  */
-export function banner(app, { patient, gestation }, isHeading = false) {
+export function banner(app, { patient, gestation, is_departed: isDeparted }, isHeading = false) {
   const number = nhsNumber(patient);
   const early = gestation !== null && gestation.weeks < 37;
   const facts = [
@@ -59,6 +59,9 @@ export function banner(app, { patient, gestation }, isHeading = false) {
       { class: "hv-banner__facts" },
       facts.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))),
     ),
+    isDeparted
+      ? h("p", { class: "hv-banner__note" }, "No longer on your caseload. You can finish and send what you began.")
+      : null,
   );
 }
 
@@ -68,7 +71,10 @@ export function banner(app, { patient, gestation }, isHeading = false) {
  */
 export function stateTag(app, item) {
   const colour = { waiting: "yellow", sending: "blue", received: "green", "set-aside": "red" }[item.state];
-  return tag(stateWords(item, (at) => app.clockWords(at)), `${colour} hv-tag--long`);
+  return tag(
+    stateWords(item, (at) => app.clockWords(at)),
+    `${colour} hv-tag--long`,
+  );
 }
 
 /**

@@ -109,9 +109,7 @@ function draw(recording, name, changing, faults) {
   if (index < 0) return null;
   const caption = `${review.title}: step ${index + 1} of ${all.length}`;
   const section = recording.questionnaire && sections(recording.questionnaire).find((each) => each.id === name);
-  const { title, content } = section
-    ? sectionPage(recording, section, faults)
-    : OWN_PAGES[name](recording, faults);
+  const { title, content } = section ? sectionPage(recording, section, faults) : OWN_PAGES[name](recording, faults);
 
   const goOn = () => {
     const now = recording.draft();
@@ -138,12 +136,22 @@ function draw(recording, name, changing, faults) {
     back,
     focus: faults.length ? null : changing || at,
     content: [
-      faults.length ? errorSummary(name === "check" ? faults.map((each) => ({ ...each, href: changeHref(base, each.page, each.field) })) : faults) : null,
+      faults.length
+        ? errorSummary(
+            name === "check"
+              ? faults.map((each) => ({ ...each, href: changeHref(base, each.page, each.field) }))
+              : faults,
+          )
+        : null,
       banner(app, child),
       heading(title, caption),
       ...content,
       name === "check"
-        ? h("div", { class: "hv-actions" }, button("Confirm and send", () => send(recording)))
+        ? h(
+            "div",
+            { class: "hv-actions" },
+            button("Confirm and send", () => send(recording)),
+          )
         : h("div", { class: "hv-actions" }, button("Continue", goOn)),
       h("p", { class: "hv-kept" }, "Every answer is kept on this tablet as you give it."),
     ],
@@ -287,7 +295,8 @@ function sharePage({ draft, change }, faults) {
           { value: "later", text: "Not now", hint: "They see that the review was done, and no result." },
         ],
         value: contact.share,
-        chosen: (share) => change({ contact: { ...draft().contact, share: /** @type {"yes" | "later"} */ (share) } }, "share"),
+        chosen: (share) =>
+          change({ contact: { ...draft().contact, share: /** @type {"yes" | "later"} */ (share) } }, "share"),
         fault: faultOf(faults, "share"),
       }),
     ],
@@ -328,9 +337,17 @@ function sectionPage(recording, section, faults) {
     title,
     content: [
       usesPack ? packNotice(app) : null,
-      ...(usesPack && caseload.pack ? [] : section.notices.map((text) => h("p", { class: "nhsuk-inset-text" }, hidden("Information: "), text))),
+      ...(usesPack && caseload.pack
+        ? []
+        : section.notices.map((text) => h("p", { class: "nhsuk-inset-text" }, hidden("Information: "), text))),
       domain && !form
-        ? h("p", { class: "nhsuk-inset-text" }, hidden("Information: "), "Which questionnaire was used is not stated yet. ", h("a", { href: `${base}/asq3` }, "Choose the questionnaire"))
+        ? h(
+            "p",
+            { class: "nhsuk-inset-text" },
+            hidden("Information: "),
+            "Which questionnaire was used is not stated yet. ",
+            h("a", { href: `${base}/asq3` }, "Choose the questionnaire"),
+          )
         : null,
       ...section.items.map((item) =>
         question(item, {
@@ -376,7 +393,11 @@ function formAdvice({ app, caseload, child, draft }) {
   const words = `${counted(age.months, "month")} ${counted(age.days, "day")}`;
   return [
     `${isAdjusted ? "Age adjusted for being born early" : "Age"} on the day: ${words}.`,
-    fitting.length ? `The ${fitting.join(" or the ")} month questionnaire fits.` : caseload.pack ? "No questionnaire of this pack fits that age." : "",
+    fitting.length
+      ? `The ${fitting.join(" or the ")} month questionnaire fits.`
+      : caseload.pack
+        ? "No questionnaire of this pack fits that age."
+        : "",
   ]
     .filter(Boolean)
     .join(" ");
@@ -390,7 +411,11 @@ function scoreLine({ caseload, draft }, domain) {
   }
   return [
     h("p", { class: "hv-score__points" }, h("strong", null, pointsWords(points)), " ", zoneTag(zone)),
-    h("p", null, `${prorated ? `${answered} of 6 answered; those left out count as the mean of the rest. ` : ""}Provisional: the server’s score stands.`),
+    h(
+      "p",
+      null,
+      `${prorated ? `${answered} of 6 answered; those left out count as the mean of the rest. ` : ""}Provisional: the server’s score stands.`,
+    ),
   ];
 }
 
@@ -431,8 +456,17 @@ function interruption(recording, name, changing, item, goOn) {
         h(
           "div",
           { class: "nhsuk-panel__body" },
-          h("p", null, `At the ${review.title.toLowerCase()}, a ${what} ${usual.join(" or ")} is unlikely. Check the unit and the decimal point.`),
-          h("div", { class: "hv-actions" }, button(`Change the ${what}`, again, "reverse"), button(`Keep ${value}`, keep, "reverse")),
+          h(
+            "p",
+            null,
+            `At the ${review.title.toLowerCase()}, a ${what} ${usual.join(" or ")} is unlikely. Check the unit and the decimal point.`,
+          ),
+          h(
+            "div",
+            { class: "hv-actions" },
+            button(`Change the ${what}`, again, "reverse"),
+            button(`Keep ${value}`, keep, "reverse"),
+          ),
         ),
       ),
     ],
@@ -447,7 +481,12 @@ function checkPage(recording) {
   const now = draft();
   const { contact, answers } = now;
   const started = startedAt(contact);
-  const row = (/** @type {string} */ page, /** @type {string} */ field, /** @type {string} */ key, /** @type {string | null | undefined} */ value) => ({
+  const row = (
+    /** @type {string} */ page,
+    /** @type {string} */ field,
+    /** @type {string} */ key,
+    /** @type {string | null | undefined} */ value,
+  ) => ({
     key,
     value: value ?? null,
     href: changeHref(base, page, field),
@@ -468,8 +507,11 @@ function checkPage(recording) {
   const scored = form.some(({ id }) => domainOf(id));
   const rows = (/** @type {Section} */ section) => {
     const domain = domainOf(section.id);
-    if (domain) return [row(section.id, section.items[0].linkId, section.title, domainWords(recording, section, domain))];
-    return section.items.map((item) => row(section.id, item.linkId, item.text, answerWords(item, answers[item.linkId])));
+    if (domain)
+      return [row(section.id, section.items[0].linkId, section.title, domainWords(recording, section, domain))];
+    return section.items.map((item) =>
+      row(section.id, item.linkId, item.text, answerWords(item, answers[item.linkId])),
+    );
   };
   return {
     title: "Check your answers",
@@ -506,13 +548,34 @@ function domainWords({ caseload, draft }, section, domain) {
   const { points, zone, answered } = domainScore(domain, answers, caseload.pack);
   if (answered === 0) return null;
   const given = section.items.map((item) => answerWords(item, answers[item.linkId]) ?? "left out").join(", ");
-  const words = { "on-schedule": "on schedule", monitor: "monitor", below: "below the cut-off", "not-classified": "not classified" }[zone];
+  const words = {
+    "on-schedule": "on schedule",
+    monitor: "monitor",
+    below: "below the cut-off",
+    "not-classified": "not classified",
+  }[zone];
   return `${given}. ${points === null ? "Too few answers for a score" : `${pointsWords(points)}, ${words} (provisional)`}`;
 }
 
+/** Drafts that are being sent: a second tap must not make a second contact. @type {Set<string>} */
+const inHand = new Set();
+
 /** @param {Open} recording */
 async function send(recording) {
+  const { id } = recording.draft();
+  if (inHand.has(id)) return;
+  inHand.add(id);
+  try {
+    await queue(recording);
+  } finally {
+    inHand.delete(id);
+  }
+}
+
+/** @param {Open} recording */
+async function queue(recording) {
   const { app, caseload, child, review, questionnaire, draft } = recording;
+  if (app.notebook?.items.get(draft().operation ?? "")?.state === "waiting") return;
   await app.save();
   const now = app.clock.now();
   const faults = draftFaults(draft(), questionnaire, { now, born: child.patient.birthDate });
@@ -532,7 +595,13 @@ async function send(recording) {
   const item = queued(notebook.outbox, {
     operation,
     body: write(transaction(stated)),
-    about: { child: draft().child, review: review.review, title: review.title, outcome: stated.contact.outcome, draft: draft().id },
+    about: {
+      child: draft().child,
+      review: review.review,
+      title: review.title,
+      outcome: stated.contact.outcome,
+      draft: draft().id,
+    },
     at: now.toISOString(),
   });
   await app.keep(() => notebook.queue(draft(), item), true);
@@ -555,7 +624,12 @@ export function quick(app, id, code, outcome) {
   if (recording === null || !canBeRecorded(recording.review, app.today)) return null;
   const { child, review, change, base } = recording;
   const at = app.clock.now();
-  const contact = /** @type {Draft["contact"]} */ ({ outcome, when: "now", now_at: at.toISOString(), capture_mode: "point-of-care" });
+  const contact = /** @type {Draft["contact"]} */ ({
+    outcome,
+    when: "now",
+    now_at: at.toISOString(),
+    capture_mode: "point-of-care",
+  });
   const title = outcome === "declined" ? "The family declined" : "No access";
   return {
     title,

@@ -22,7 +22,10 @@ export function zoneTag(zone) {
 
 /** @param {any} observation */
 export function isScore(observation) {
-  return Array.isArray(observation.component) && observation.component.some((/** @type {any} */ part) => coding(part.code?.coding, "domain"));
+  return (
+    Array.isArray(observation.component) &&
+    observation.component.some((/** @type {any} */ part) => coding(part.code?.coding, "domain"))
+  );
 }
 
 /** @param {any} observation */
@@ -38,8 +41,21 @@ export function scoreTable(observation) {
   return h(
     "table",
     { class: "nhsuk-table hv-scores" },
-    h("caption", { class: "nhsuk-table__caption nhsuk-table__caption--s" }, observation.code?.text ?? "Score", isPractice(observation) ? h("span", { class: "hv-small" }, "Invented, not clinical") : null),
-    h("thead", { class: "nhsuk-table__head" }, h("tr", null, ["Domain", "Points", "Band"].map((name) => h("th", { scope: "col" }, name)))),
+    h(
+      "caption",
+      { class: "nhsuk-table__caption nhsuk-table__caption--s" },
+      observation.code?.text ?? "Score",
+      isPractice(observation) ? h("span", { class: "hv-small" }, "Invented, not clinical") : null,
+    ),
+    h(
+      "thead",
+      { class: "nhsuk-table__head" },
+      h(
+        "tr",
+        null,
+        ["Domain", "Points", "Band"].map((name) => h("th", { scope: "col" }, name)),
+      ),
+    ),
     h(
       "tbody",
       { class: "nhsuk-table__body" },
@@ -51,7 +67,12 @@ export function scoreTable(observation) {
           "tr",
           { class: "nhsuk-table__row" },
           h("th", { class: "nhsuk-table__header", scope: "row" }, domain?.display ?? domain?.code ?? "Unnamed"),
-          h("td", { class: "nhsuk-table__cell" }, points === undefined ? "Not scored" : `${points} of 60`, part.interpretation?.[0]?.text ? h("span", { class: "hv-small" }, part.interpretation[0].text) : null),
+          h(
+            "td",
+            { class: "nhsuk-table__cell" },
+            points === undefined ? "Not scored" : `${points} of 60`,
+            part.interpretation?.[0]?.text ? h("span", { class: "hv-small" }, part.interpretation[0].text) : null,
+          ),
           h("td", { class: "nhsuk-table__cell" }, zone ? zoneTag(zone.code) : "Not classified"),
         );
       }),
@@ -88,7 +109,9 @@ export function resultsByDay(observations) {
   const days = [...new Set(observations.map(when))].sort().reverse();
   return days.map((day) => {
     const own = observations.filter((observation) => when(observation) === day);
-    const lines = own.filter((observation) => !isScore(observation)).map((observation) => [name(observation), valueWords(observation)]);
+    const lines = own
+      .filter((observation) => !isScore(observation))
+      .map((observation) => [name(observation), valueWords(observation)]);
     const readable = lines.filter(([, value]) => value !== null);
     const unread = lines.length - readable.length;
     return h(
@@ -96,7 +119,11 @@ export function resultsByDay(observations) {
       { class: "hv-results" },
       h("h3", { class: "nhsuk-heading-s" }, day ? longDate(day) : "Day not recorded"),
       readable.length
-        ? h("dl", { class: "hv-values" }, readable.map(([label, value]) => h("div", null, h("dt", null, label), h("dd", null, value))))
+        ? h(
+            "dl",
+            { class: "hv-values" },
+            readable.map(([label, value]) => h("div", null, h("dt", null, label), h("dd", null, value))),
+          )
         : null,
       own.filter(isScore).map(scoreTable),
       unread ? h("p", { class: "hv-small" }, `${unread} more could not be read here.`) : null,

@@ -28,9 +28,26 @@ export function sent(app, operation) {
       h(
         "div",
         { class: "hv-actions" },
-        h("a", { class: "nhsuk-button hv-button", href: "#/", id: "to-today" }, "Back to today"),
+        ...again(item),
+        h(
+          "a",
+          {
+            class: `nhsuk-button hv-button${isOpen(item) ? " nhsuk-button--secondary" : ""}`,
+            href: "#/",
+            id: "to-today",
+          },
+          "Back to today",
+        ),
         child
-          ? h("a", { class: "nhsuk-button nhsuk-button--secondary hv-button", href: `#/child/${child.patient.id}`, id: "to-child" }, `Open ${fullName(child.patient)}`)
+          ? h(
+              "a",
+              {
+                class: "nhsuk-button nhsuk-button--secondary hv-button",
+                href: `#/child/${child.patient.id}`,
+                id: "to-child",
+              },
+              `Open ${fullName(child.patient)}`,
+            )
           : null,
       ),
     ];
@@ -46,8 +63,17 @@ function stateBox(app, item) {
     return h(
       "div",
       { class: "nhsuk-panel hv-panel" },
-      h("h1", { class: "nhsuk-panel__heading nhsuk-panel__heading--l" }, `Received ${app.clockWords(/** @type {string} */ (item.received_at))}`),
-      h("div", { class: "nhsuk-panel__body" }, h("p", null, what), h("p", { class: "hv-reference" }, `Reference ${item.reference}`)),
+      h(
+        "h1",
+        { class: "nhsuk-panel__heading nhsuk-panel__heading--l" },
+        `Received ${app.clockWords(/** @type {string} */ (item.received_at))}`,
+      ),
+      h(
+        "div",
+        { class: "nhsuk-panel__body" },
+        h("p", null, what),
+        h("p", { class: "hv-reference" }, `Reference ${item.reference}`),
+      ),
     );
   }
   return h(
@@ -57,7 +83,11 @@ function stateBox(app, item) {
     h("p", null, what),
     item.state === "set-aside"
       ? null
-      : h("p", null, "It is locked and kept on this tablet, and is sent as soon as there is a signal. You can go on to the next visit."),
+      : h(
+          "p",
+          null,
+          "It is locked and kept on this tablet, and is sent as soon as there is a signal. You can go on to the next visit.",
+        ),
   );
 }
 
@@ -74,15 +104,26 @@ function results(item) {
   ];
 }
 
+/** Whether the person has something to do about it. @param {Item} item */
+function isOpen(item) {
+  return item.state === "set-aside" && !item.replaced_by;
+}
+
+/** @param {Item} item */
+function again(item) {
+  if (!isOpen(item)) return [];
+  const id = item.about.child.split("/")[1];
+  const href = `#/child/${id}/${item.about.review}/check`;
+  return [h("a", { class: "nhsuk-button hv-button", href, id: "again" }, "Change answers and send again")];
+}
+
 /** @param {Item} item */
 function aside(item) {
-  if (item.state !== "set-aside") return [];
-  const id = item.about.child.split("/")[1];
+  if (!isOpen(item)) return [];
   return [
     h("h2", { class: "nhsuk-heading-m" }, "Why it was not accepted"),
     h("p", { class: "hv-reason" }, item.reason),
     h("p", null, "Nothing is lost: your answers are still on this tablet."),
-    h("p", null, h("a", { class: "nhsuk-button nhsuk-button--secondary hv-button", href: `#/child/${id}/${item.about.review}/check` }, "Change answers and send again")),
   ];
 }
 
@@ -104,8 +145,16 @@ export function outbox(app) {
             h(
               "a",
               { class: "hv-row", href: `#/sent/${item.operation}` },
-              h("span", { class: "hv-row__name" }, child ? fullName(child.patient) : "A child who is no longer on your caseload"),
-              h("span", { class: "hv-row__line" }, `${item.about.title}: ${OUTCOMES[item.about.outcome].toLowerCase()}`),
+              h(
+                "span",
+                { class: "hv-row__name" },
+                child ? fullName(child.patient) : "A child who is no longer on your caseload",
+              ),
+              h(
+                "span",
+                { class: "hv-row__line" },
+                `${item.about.title}: ${OUTCOMES[item.about.outcome].toLowerCase()}`,
+              ),
               h("span", { class: "hv-row__line" }, stateTag(app, item)),
             ),
           );

@@ -46,7 +46,11 @@ export function today(app) {
         ),
       ),
       caseload.truncated
-        ? h("p", { class: "hv-notice" }, "Your caseload is larger than this tablet carries. Some children are not listed here.")
+        ? h(
+            "p",
+            { class: "hv-notice" },
+            "Your caseload is larger than this tablet carries. Some children are not listed here.",
+          )
         : null,
       unfinished(app),
       h(
@@ -114,7 +118,7 @@ function sorted(app, children) {
 function unfinished(app) {
   const notebook = app.notebook;
   const drafts = [...(notebook?.drafts.values() ?? [])]
-    .filter((draft) => draft.operation === null)
+    .filter((draft) => draft.operation === null || notebook?.items.get(draft.operation)?.state === "set-aside")
     .sort((a, b) => b.changed_at.localeCompare(a.changed_at));
   if (!notebook || drafts.length === 0) return null;
   return h(
@@ -136,7 +140,13 @@ function unfinished(app) {
             "a",
             { class: "hv-row", href },
             h("span", { class: "hv-row__name" }, `Continue with ${fullName(child.patient)}`),
-            h("span", { class: "hv-row__line" }, review?.title ?? draft.review, " ", tag("Draft on this tablet", "yellow")),
+            h(
+              "span",
+              { class: "hv-row__line" },
+              review?.title ?? draft.review,
+              " ",
+              draft.operation ? tag("Not accepted by the server", "red") : tag("Draft on this tablet", "yellow"),
+            ),
           ),
         );
       }),
@@ -193,19 +203,21 @@ export function search(app) {
       h(
         "ul",
         { class: "hv-list" },
-        list.slice(0, AT_ONCE).map((child) =>
-          h(
-            "li",
-            { class: "hv-list__item" },
+        list
+          .slice(0, AT_ONCE)
+          .map((child) =>
             h(
-              "a",
-              { class: "hv-row", href: childHref(child) },
-              h("span", { class: "hv-row__name" }, fullName(child.patient)),
-              h("span", { class: "hv-row__who" }, who(app, child)),
-              nextLine(app, child),
+              "li",
+              { class: "hv-list__item" },
+              h(
+                "a",
+                { class: "hv-row", href: childHref(child) },
+                h("span", { class: "hv-row__name" }, fullName(child.patient)),
+                h("span", { class: "hv-row__who" }, who(app, child)),
+                nextLine(app, child),
+              ),
             ),
           ),
-        ),
       ),
       ...(list.length > AT_ONCE ? [h("p", null, `The first ${AT_ONCE} are shown. Type more of the name.`)] : []),
     );
