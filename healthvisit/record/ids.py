@@ -1,5 +1,6 @@
 """Public ids of resources: always ours, never the client's, so that an id tells nobody what else exists."""
 
+import os
 import secrets
 import threading
 import time
@@ -17,8 +18,11 @@ def next_id() -> str:
     global _last
     with _lock:
         # 48 bits of milliseconds, 74 of chance; within one millisecond a random step forward.
-        fresh = (time.time_ns() // 1_000_000) << 74 | secrets.randbits(74)
-        _last = fresh if fresh > _last else _last + 1 + secrets.randbits(32)
+        now = time.time_ns() // 1_000_000
+        if now > _last >> 74:
+            _last = now << 74 | secrets.randbits(74)
+        else:
+            _last += 1 + int.from_bytes(os.urandom(4))
         value = _last
     high, middle, low = value >> 74, value >> 62 & 0xFFF, value & (1 << 62) - 1
     text = f"{high:012x}7{middle:03x}{2 << 62 | low:016x}"

@@ -7,10 +7,12 @@ https://hl7.org/fhir/R4/references.html#literal
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
+from healthvisit.exact_json import JSON, dumps
 from healthvisit.record.errors import Issue
 from healthvisit.record.tables import resource
 
@@ -36,6 +38,7 @@ def is_id(text: str) -> bool:
     return _ID.match(text) is not None
 
 
+@lru_cache(maxsize=4096)
 def literal(reference: str) -> Key | None:
     """Type and id of a reference to this service, or None where it is of another kind."""
     match = _LITERAL.match(reference)
@@ -48,23 +51,35 @@ def conditional(reference: str) -> tuple[str, str] | None:
     return (match[1], match[2]) if match else None
 
 
-def rewritten(value: Any, by: Mapping[str, str], found: list[str]) -> Any:
-    """The value with each Reference.reference that `by` knows replaced; the value itself is not touched.
+def rewritten(body: JSON, by: Mapping[str, str], found: list[str]) -> JSON:
+    """The body with each Reference.reference that `by` knows replaced; the body itself is not touched.
 
     found: every reference that then stands is added to it.
     """
+    # Written out, most elements are seen at once to hold no reference: a form's hundred answers, for one.
+    holding = {
+        name: inner
+        for name, inner in body.items()
+        if type(inner) in (dict, list) and b'"reference":' in dumps(inner)
+    }
+    changes = {
+        name: new for name, inner in holding.items() if (new := _rewritten(inner, by, found)) is not inner
+    }
+    return {**body, **changes} if changes else body
+
+
+def _rewritten(value: Any, by: Mapping[str, str], found: list[str]) -> Any:
     if type(value) is dict:
         changes: dict[str, Any] | None = None
         for name, inner in value.items():
             kind = type(inner)
             if kind is str:
-                # Most of a body is text: this is asked first.
                 if name != "reference":
                     continue
                 new = by.get(inner, inner)
                 found.append(new)
             elif kind is dict or kind is list:
-                new = rewritten(inner, by, found)
+                new = _rewritten(inner, by, found)
             else:
                 continue
             if new is not inner:
@@ -75,7 +90,7 @@ def rewritten(value: Any, by: Mapping[str, str], found: list[str]) -> Any:
     for index, inner in enumerate(value):
         kind = type(inner)
         if kind is dict or kind is list:
-            new = rewritten(inner, by, found)
+            new = _rewritten(inner, by, found)
             if new is not inner:
                 items = items or list(value)
                 items[index] = new

@@ -5,12 +5,13 @@ Order of the checks: may it be read (else NotFound, or the reference names nothi
 stands.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from hashlib import blake2b
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text, update
 
@@ -38,6 +39,7 @@ from healthvisit.record.tables import responsibility as responsibility_table
 _COLUMNS = (
     "rid", "type", "id", "version", "updated_at", "audience", "child_rid", "author_borough", "released_at",
 )  # fmt: skip
+_IDENTIFIER_COLUMNS = ("system", "value", "borough", "child_rid", "held")
 _VERSION_COLUMNS = ("rid", "version", "updated_at", "method", "author_borough", "account", "body")
 
 # How long before birth each type may speak of a child: a contact in pregnancy is of the child to come.
@@ -90,6 +92,14 @@ class Writing:
     @property
     def method(self) -> str:
         return "PUT" if self.is_update else "POST"
+
+
+class _Taken(NamedTuple):
+    """One child who has a number. borough: on whose behalf it was entered. readable: by who writes now."""
+
+    child_rid: int
+    borough: str
+    readable: bool
 
 
 def hold(connection: Connection, names: Iterable[str]) -> None:
@@ -170,18 +180,19 @@ class Writer:
     def _targets(self, writings: Sequence[Writing]) -> dict[Key, Target]:
         """What the bodies refer to outside of themselves. Raises Unprocessable, naming every fault."""
         made = {writing.key for writing in writings if not writing.is_update}
-        wanted = {
-            key
+        keys = {
+            reference: references.literal(reference)
             for writing in writings
             for reference in writing.references
-            if (key := references.literal(reference)) and key not in made
         }
+        wanted = {key for key in keys.values() if key and key not in made}
         found = references.targets(self.connection, _by_type(wanted), self._readable, self._writable)
         known = made | found.keys()
+        good = {reference for reference, key in keys.items() if key in known}
         faults = [
             fault._replace(expression=path)
             for writing in writings
-            if any(references.fault(writing.body, reference, known) for reference in writing.references)
+            if not good.issuperset(writing.references)
             for path, reference in references.located(writing.body, writing.place)
             if (fault := references.fault(writing.body, reference, known))
         ]
@@ -195,7 +206,7 @@ class Writer:
         if self.connection.dialect.name == "postgresql":
             numbers = text("select nextval('resource_rid_seq') from generate_series(1, :count)")
             return self.connection.scalars(numbers, {"count": count}).all()
-        last = self.connection.scalar(select(func.coalesce(func.max(resource.c.rid), 0))) or 0
+        last = self.connection.scalar(select(func.max(resource.c.rid))) or 0
         return range(last + 1, last + count + 1)
 
     def _own(self, writings: Sequence[Writing], targets: Mapping[Key, Target]) -> list[Responsibility]:
@@ -211,9 +222,10 @@ class Writer:
         new_children = {
             writing.rid for writing in of_children if writing.type == "Patient" and not writing.is_update
         }
-        standing = self._standing({child_rids[each.key] or 0 for each in of_children} - new_children)
         episodes = [writing for writing in of_children if writing.type == "EpisodeOfCare"]
+        # Held before it is read who answers: two services that take up a child at once do not both succeed.
         hold(self.connection, (f"child {child_rids[episode.key]}" for episode in episodes))
+        standing = self._standing({child_rids[each.key] or 0 for each in of_children} - new_children)
         made: list[Responsibility] = []
         for episode in episodes:
             child_rid = child_rids[episode.key] or 0
@@ -358,53 +370,53 @@ class Writer:
     def _put_identifiers(self, patients: Sequence[Writing]) -> None:
         """Keeps which child has which NHS number.
 
-        Raises Conflict where another child within reach has it; where a child out of reach has it both are
-        held for a person to settle, and the writer is told nothing.
+        Raises Conflict where a number is given that another child within reach has; where a child out of
+        reach has it both are held for a person to settle, and the writer is told nothing.
         """
-        if not patients:
-            return
         numbers = [
             (writing, number) for writing in patients for number in ownership.nhs_numbers(writing.body)
         ]
         hold(self.connection, (f"nhs-number {number}" for _, number in numbers))
+        taken = self._taken({number for _, number in numbers})
         changed = [writing.rid for writing in patients if writing.is_update]
         if changed:
             self.connection.execute(delete(child_identifier).where(child_identifier.c.child_rid.in_(changed)))
-        if not numbers:
-            return
-        table = child_identifier.c
-        rows = self.connection.execute(
-            select(table.value, table.borough, self._readable.label("readable"))
-            .join(resource, resource.c.rid == table.child_rid)
-            .where(table.system == ownership.NHS_NUMBER, table.value.in_({number for _, number in numbers}))
-        )
-        taken: dict[str, list[tuple[str, bool]]] = {}
-        for value, borough, readable in rows:
-            taken.setdefault(value, []).append((borough, bool(readable)))
         kept = []
         for writing, number in numbers:
             borough = writing.owned.author_borough or ""
-            others = taken.get(number, [])
-            if any(readable or other == borough for other, readable in others):
+            own = [each for each in taken.get(number, ()) if each.child_rid == writing.rid]
+            others = [each for each in taken.get(number, ()) if each.child_rid != writing.rid]
+            its_borough_is_taken = any(other.borough == borough for other in others)
+            # Two children who already have the same number may still be corrected in everything else.
+            if not own and (its_borough_is_taken or any(other.readable for other in others)):
                 raise Conflict("Another child has this NHS number.", f"{writing.place}.identifier")
-            kept.append(
-                {
-                    "system": ownership.NHS_NUMBER,
-                    "value": number,
-                    "borough": borough,
-                    "child_rid": writing.rid,
-                    "held": bool(others),
-                }
-            )
-            taken[number] = [*others, (borough, True)]
-        held = {row["value"] for row in kept if row["held"]}
+            if own and its_borough_is_taken:
+                borough = own[0].borough
+            taken[number] = [*others, _Taken(writing.rid, borough, readable=True)]
+            kept.append((ownership.NHS_NUMBER, number, borough, writing.rid, bool(others)))
+        held = {number for _, number, _, _, is_held in kept if is_held}
         if held:
+            table = child_identifier.c
             self.connection.execute(
                 update(child_identifier)
                 .where(table.system == ownership.NHS_NUMBER, table.value.in_(held))
                 .values(held=True)
             )
-        self.connection.execute(insert(child_identifier), kept)
+        rows.put(self.connection, child_identifier, _IDENTIFIER_COLUMNS, kept)
+
+    def _taken(self, numbers: Collection[str]) -> dict[str, list["_Taken"]]:
+        """Which children have these NHS numbers, by number."""
+        found: dict[str, list[_Taken]] = {}
+        if numbers:
+            table = child_identifier.c
+            standing = self.connection.execute(
+                select(table.value, table.child_rid, table.borough, self._readable.label("readable"))
+                .join(resource, resource.c.rid == table.child_rid)
+                .where(table.system == ownership.NHS_NUMBER, table.value.in_(numbers))
+            )
+            for number, child_rid, borough, readable in standing:
+                found.setdefault(number, []).append(_Taken(child_rid, borough, bool(readable)))
+        return found
 
     @cached_property
     def _readable(self) -> ColumnElement[bool]:

@@ -327,6 +327,34 @@ def test_a_child_who_moved_here_is_not_entered_a_second_time(enter, furnished, d
     assert isinstance(error, Conflict)
 
 
+def test_two_records_of_one_child_that_came_together_can_still_be_corrected(enter, furnished, definitions):
+    child = a_child(borough="bury").kept_in(furnished, definitions)
+    salford = a_requester(boroughs=["salford"])
+    with enter(salford) as record:
+        second = record.create("Patient", a_patient(nhs_number=child.nhs_number)).version
+    id_ = child.made["episode"]
+    with enter(a_requester("service")) as record:
+        ended = {**an_episode(child.reference, end="2021-02-15"), "id": id_}
+        record.update("EpisodeOfCare", id_, ended, if_match="1")
+        record.create("EpisodeOfCare", an_episode(child.reference, borough="salford", start="2021-02-15"))
+    with enter(salford) as record:
+        for patient in (record.read("Patient", child.id), second):
+            body = {**patient.json(), "gender": "unknown"}
+            assert record.update("Patient", patient.id, body, if_match="1").version.version == 2
+    assert held(furnished) == [True, True]
+
+
+def test_a_number_given_up_is_free_for_the_child_whose_it_is(enter, furnished):
+    number = an_nhs_number()
+    with enter(a_requester()) as record:
+        wrong = record.create("Patient", a_patient(nhs_number=number)).version
+        body = wrong.json()
+        del body["identifier"]
+        record.update("Patient", wrong.id, body, if_match="1")
+        assert record.create("Patient", a_patient(nhs_number=number)).created
+    assert held(furnished) == [False]
+
+
 def test_two_children_of_one_transaction_do_not_share_a_number(enter):
     number = an_nhs_number()
     entries = [an_entry(a_patient(nhs_number=number, given=name)) for name in ("Ivy", "Wren")]

@@ -3,11 +3,21 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
+from sqlalchemy import text
 
 from healthvisit.exact_json import dumps
-from healthvisit.record.errors import Invalid, Unprocessable, VersionConflict
+from healthvisit.record.errors import Conflict, Invalid, Unprocessable, VersionConflict
 from healthvisit.record.record import opened
-from tests.builders import NHS_NUMBER, NOW, a_child, a_patient, a_requester, a_visit, an_nhs_number
+from tests.builders import (
+    NHS_NUMBER,
+    NOW,
+    a_child,
+    a_patient,
+    a_requester,
+    a_visit,
+    an_episode,
+    an_nhs_number,
+)
 
 
 @pytest.fixture
@@ -138,3 +148,23 @@ def test_of_many_who_change_the_same_version_one_succeeds(furnished, definitions
             return None
 
     assert sorted(at_once(ask), key=str) == [2, *[None] * 7]
+
+
+def test_of_two_services_that_take_up_a_child_at_once_one_succeeds(furnished, definitions):
+    child = a_child(until="2021-01-01").kept_in(furnished, definitions)
+    boroughs = iter(["salford", "wigan"] * 4)
+
+    def ask():
+        body = an_episode(child.reference, borough=next(boroughs), start="2021-02-01")
+        try:
+            with opened(
+                furnished, a_requester("service"), definitions=definitions, at=NOW, writing=True
+            ) as record:
+                return record.create("EpisodeOfCare", body).created
+        except Conflict:
+            return False
+
+    at_once(ask)
+    with furnished.reading() as connection:
+        answering = "select count(distinct borough) from responsibility where until_on is null"
+        assert connection.scalar(text(answering)) == 1

@@ -183,19 +183,19 @@ class _Parts:
 
 
 def _object(parts: _Parts) -> Check:
-    fields, required, choices, rules = parts.fields, parts.required, parts.choices, parts.rules
+    known, required, choices, rules = parts.fields.get, parts.required, parts.choices, parts.rules
 
     def check(value: Any) -> Faults:
         if type(value) is not dict:
             return wrong("structure", f"must be an object, not {kind(value)}")
         faults: Faults = None
         for name, item in value.items():
-            field = fields.get(name)
+            field = known(name)
             if field is None:
                 faults = _more(faults, _unknown(name))
             elif bad := field(item):
                 faults = _more(faults, _placed(parts, value, name, bad))
-        if len(value) < 2 and value.keys() <= _ONLY_ID and "resourceType" not in fields:
+        if len(value) < 2 and (not value or "id" in value) and known("resourceType") is None:
             return wrong("structure", "must hold a value or children (ele-1)")
         for label, names in required:
             if label not in value and names.isdisjoint(value):
@@ -206,16 +206,13 @@ def _object(parts: _Parts) -> Check:
                 faults = _more(
                     faults, wrong("structure", "only one choice of type may be given", f".{label}")
                 )
-        if faults is None or is_formed(faults):
+        if rules and is_formed(faults):
             for rule in rules:
                 if broken := rule(value):
                     faults = _more(faults, broken)
         return faults
 
     return check
-
-
-_ONLY_ID = frozenset(["id"])
 
 
 def _placed(parts: _Parts, value: JSON, name: str, bad: list[Fault]) -> list[Fault]:
