@@ -459,6 +459,26 @@ def test_a_header_that_points_elsewhere_is_refused(unchanged, header):
     assert service.system_tokens(client_assertion=assertion).json["error"] == "invalid_client"
 
 
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"jwk": {"kty": "EC", "crv": "P-384", "x": "x", "y": "y"}},
+        {"jku": "https://evil.example/jwks"},
+        {"x5u": "https://evil.example/cert"},
+        {"x5c": ["MIIB"]},
+        {"cty": "JWT"},
+        {"typ": "at+jwt"},
+        {"typ": "client-authentication+jwt"},
+        {"kid": "three"},
+    ],
+)
+def test_a_header_that_points_elsewhere_is_refused_though_the_systems_key_signed_it(unchanged, header):
+    service, _ = unchanged
+    assertion = service.assertion(header=header)
+    assert parts(assertion)[0] == {"alg": "ES384", "kid": "one", "typ": "JWT"} | header
+    assert service.system_tokens(client_assertion=assertion).json["error"] == "invalid_client"
+
+
 def test_a_signature_of_another_key_or_kind_is_refused(service):
     for key in (ECKey.generate_key("P-384"), RSAKey.generate_key(2048)):
         answer = service.system_tokens(client_assertion=service.assertion(key=key))
