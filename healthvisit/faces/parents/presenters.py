@@ -230,7 +230,8 @@ def _column(name: str) -> str:
 
 
 def _amount(measurement: Measurement) -> str:
-    return f"{number(measurement.value)} {measurement.unit}"
+    # A figure and its unit stay on one line.
+    return f"{number(measurement.value)}\N{NO-BREAK SPACE}{measurement.unit}"
 
 
 def number(value: Decimal) -> str:

@@ -146,7 +146,22 @@ def test_growth_keeps_the_digits_that_were_measured():
     ).growth
     assert growth.columns == ("Date", "Age", "Weight", "Length or height", "Head")
     assert growth.rows == (
-        ("1 February 2021", "2 years", "12.50 kg", "86.0 cm", "Not measured"),
-        ("12 March 2019", "8 weeks", "5.10 kg", "57.5 cm", "39.0 cm"),
+        (
+            "1 February 2021",
+            "2 years",
+            "12.50\N{NO-BREAK SPACE}kg",
+            "86.0\N{NO-BREAK SPACE}cm",
+            "Not measured",
+        ),
+        (
+            "12 March 2019",
+            "8 weeks",
+            "5.10\N{NO-BREAK SPACE}kg",
+            "57.5\N{NO-BREAK SPACE}cm",
+            "39.0\N{NO-BREAK SPACE}cm",
+        ),
     )
-    assert growth.sentence == "On 1 February 2021 your child’s weight was 12.50 kg and height was 86.0 cm."
+    assert (
+        growth.sentence
+        == "On 1 February 2021 your child’s weight was 12.50\N{NO-BREAK SPACE}kg and height was 86.0\N{NO-BREAK SPACE}cm."
+    )
