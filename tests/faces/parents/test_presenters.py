@@ -161,7 +161,5 @@ def test_growth_keeps_the_digits_that_were_measured():
             "39.0\N{NO-BREAK SPACE}cm",
         ),
     )
-    assert (
-        growth.sentence
-        == "On 1 February 2021 your child’s weight was 12.50\N{NO-BREAK SPACE}kg and height was 86.0\N{NO-BREAK SPACE}cm."
-    )
+    weight, height = "12.50\N{NO-BREAK SPACE}kg", "86.0\N{NO-BREAK SPACE}cm"
+    assert growth.sentence == f"On 1 February 2021 your child’s weight was {weight} and height was {height}."
