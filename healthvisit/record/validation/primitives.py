@@ -100,7 +100,7 @@ def by_name(patterns: Mapping[str, str]) -> dict[str, Check]:
         "uri": uri,
         "url": uri,
         "canonical": uri,
-        "xhtml": xhtml,
+        "xhtml": lambda value: string(value) or xhtml(value),
         "id": matching(patterns["id"], "an id is 1 to 64 letters, digits, '-' and '.'"),
         "code": code,
         "oid": matching(patterns["oid"], "is not urn:oid: and an OID"),
