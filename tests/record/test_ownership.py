@@ -202,17 +202,19 @@ def test_a_service_takes_up_again_a_child_whom_nobody_took_up_since(enter, furni
         assert record.create("Encounter", an_encounter(child.reference)).created
 
 
-def test_a_service_does_not_take_back_a_child_whom_another_had_later(enter, furnished, definitions):
-    child = a_child(until="2020-06-01").kept_in(furnished, definitions)
+@pytest.mark.parametrize(("start", "end"), [("2021-02-01", None), ("2020-05-01", "2020-05-15")])
+def test_a_service_does_not_take_back_a_child_whom_another_had_later(
+    enter, furnished, definitions, start, end
+):
+    child = a_child(until="2020-04-01").kept_in(furnished, definitions)
     with enter(a_requester("service")) as record:
         record.create(
             "EpisodeOfCare",
             an_episode(child.reference, borough="salford", start="2020-06-01", end="2021-02-10"),
         )
-    body = an_episode(child.reference, start="2021-02-01")
-    assert isinstance(
-        refused(enter, a_requester(), lambda record: record.create("EpisodeOfCare", body)), Conflict
-    )
+    body = an_episode(child.reference, start=start, end=end)
+    error = refused(enter, a_requester(), lambda record: record.create("EpisodeOfCare", body))
+    assert isinstance(error, Conflict)
 
 
 def test_an_episode_entered_in_error_gives_nobody_anything(enter, furnished, definitions):
