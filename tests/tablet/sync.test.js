@@ -250,10 +250,59 @@ test("earlier results of the children to be seen next are fetched before the sig
 test("the digits of a measurement are shown as the server wrote them", async () => {
   const notebook = aNotebook();
   const { sync } = aSync(signedIn, notebook);
+  await sync.run();
   sync.send = async () =>
     new Response('{"resourceType":"Bundle","entry":[{"resource":{"valueQuantity":{"value":4.70}}}]}');
-  await sync.signIn.token();
   const [observation] = await sync.observations("patient=Patient/child-1");
   // Node 20 does not tell a reviver the source; every browser of 2023 and later does.
   assert.ok(["4.70", 4.7].includes(observation.valueQuantity.value));
+});
+
+test("a notebook opened under a colleague's sign-in sends nothing, though her caseload was fetched a minute ago", async () => {
+  const notebooks = [aNotebook(), aNotebook("op-1")];
+  notebooks[1].person = { account: "Practitioner/salma", name: "Salma" };
+  let open = notebooks[0];
+  const { send, calls } = aNetwork({
+    ...signedIn,
+    "/fhir": () => received("e"),
+    "/fhir/Observation": () => ({ json: { resourceType: "Bundle" } }),
+  });
+  const signIn = new SignIn(ORIGIN, aStorage(), send);
+  const sync = new Sync({ origin: ORIGIN, signIn, clock: new Clock(), notebook: () => open, changed: () => {}, send });
+  await sync.run();
+  assert.equal(sync.line, "answering");
+  open = notebooks[1];
+  signIn.forget();
+  await sync.run({ hurried: true });
+  assert.equal(sync.line, "other-person");
+  assert.equal(await sync.readChild("Patient/child-1"), false);
+  assert.deepEqual(
+    calls.filter(({ path }) => path === "/fhir"),
+    [],
+  );
+  assert.equal(notebooks[1].items.get("op-1").state, "waiting");
+  assert.equal(notebooks[1].results.size, 0);
+});
+
+test("a sign-in that changes hands between two contacts stops the second", async () => {
+  const notebook = aNotebook("op-1", "op-2");
+  let who = "Practitioner/joan";
+  const { sync, signIn } = aSync(
+    {
+      ...signedIn,
+      "/tablet/caseload": () => ({ json: aCaseload({ practitioner: { reference: who, name: "Someone" } }) }),
+      "/fhir": (_url, { headers }) => {
+        // The session ends here, and a colleague signs in on the same browser.
+        who = "Practitioner/salma";
+        signIn.forget();
+        return received(headers["Idempotency-Key"]);
+      },
+      "/fhir/Observation": () => ({ json: { resourceType: "Bundle" } }),
+    },
+    notebook,
+  );
+  await sync.run();
+  assert.equal(notebook.items.get("op-1").state, "received");
+  assert.equal(notebook.items.get("op-2").state, "waiting");
+  assert.equal(sync.line, "other-person");
 });

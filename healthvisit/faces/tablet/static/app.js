@@ -163,6 +163,7 @@ export class App {
   /** @param {import("./notebook.js").Notebook} notebook */
   unlocked(notebook) {
     this.notebook = notebook;
+    this.sync.line = "unknown";
     this.usedAtMs = Date.now();
     this.clock.offsetMs = notebook.clockOffsetMs;
     this.isReturning = true;

@@ -60,6 +60,8 @@ export class SignIn {
     this.send = send;
     /** @type {Tokens | null} */
     this.tokens = null;
+    /** Counts the sign-ins behind our tokens: a new one may be another person's, a renewed token is the same one's. */
+    this.grant = 0;
     /** @type {Promise<string | null> | null} */
     this.asking = null;
   }
@@ -128,6 +130,7 @@ export class SignIn {
     if (!answer.ok) return false;
     const given = await answer.json();
     if (typeof given.access_token !== "string") return false;
+    if (form.grant_type === "authorization_code") this.grant += 1;
     this.tokens = {
       access: given.access_token,
       refresh: given.refresh_token ?? null,

@@ -21,6 +21,9 @@ const PREFETCHED = 20;
 /** The server does not admit us. */
 class Unadmitted extends Error {}
 
+/** We are signed in, and the server has not said yet as whom. */
+class Unconfirmed extends Error {}
+
 /**
  * What an answer to a transaction means.
  * A page of another service that answers 200 in the server's place (a café's Wi-Fi does) is no receipt.
@@ -75,38 +78,52 @@ export class Sync {
     /** @type {Line} */
     this.line = "unknown";
     this.otherName = "";
-    this.isRunning = false;
-    this.again = false;
+    /** What is to be done in the next round, null for nothing. @type {{pressed: boolean, hurried: boolean} | null} */
+    this.asked = null;
+    /** @type {Promise<void> | null} */
+    this.running = null;
     this.caseloadAtMs = 0;
+    /** The sign-in behind the last answer about who we are. */
+    this.grantAsked = -1;
+    /** The sign-in that is known to be the notebook's own person's, and that notebook. */
+    this.confirmedGrant = -1;
+    /** @type {Notebook | null} */
+    this.confirmedFor = null;
   }
 
   /**
-   * One round. A second call while one runs makes one more round after it.
+   * Rounds until nothing more was asked for. A call while one runs makes one more round, and ends with it.
    * @param {{pressed?: boolean, hurried?: boolean}} [how] pressed: the person asked, so the caseload is fetched too;
    *   hurried: the signal has just returned, so nothing is put off
+   * @returns {Promise<void>}
    */
-  async run({ pressed = false, hurried = pressed } = {}) {
-    if (this.isRunning) {
-      this.again = true;
-      return;
-    }
-    this.isRunning = true;
-    this.changed();
-    try {
-      // Two tabs of one tablet take turns; a receipt makes a doubled sending harmless all the same.
-      await navigator.locks.request("healthvisit-sync", () => this.#round(pressed, hurried));
-      this.line = this.line === "other-person" || this.line === "sign-in" ? this.line : "answering";
-    } catch (error) {
-      if (error instanceof NoAnswer) this.line = "no-answer";
-      else if (error instanceof Unadmitted) this.line = "sign-in";
-      else throw error;
-    } finally {
-      this.isRunning = false;
-      this.changed();
-    }
-    if (this.again) {
-      this.again = false;
-      await this.run();
+  run({ pressed = false, hurried = pressed } = {}) {
+    this.asked = {
+      pressed: pressed || (this.asked?.pressed ?? false),
+      hurried: hurried || (this.asked?.hurried ?? false),
+    };
+    this.running ??= this.#rounds().finally(() => {
+      this.running = null;
+    });
+    return this.running;
+  }
+
+  async #rounds() {
+    while (this.asked) {
+      const { pressed, hurried } = this.asked;
+      this.asked = null;
+      try {
+        // Two tabs of one tablet take turns; a receipt makes a doubled sending harmless all the same.
+        await navigator.locks.request("healthvisit-sync", () => this.#round(pressed, hurried));
+        if (this.line === "unknown") this.line = "answering";
+      } catch (error) {
+        if (error instanceof NoAnswer) this.line = "no-answer";
+        else if (error instanceof Unadmitted) this.line = "sign-in";
+        else if (error instanceof Unconfirmed) this.asked = { pressed: false, hurried };
+        else throw error;
+      } finally {
+        this.changed();
+      }
     }
   }
 
@@ -116,8 +133,8 @@ export class Sync {
     if (notebook === null) return;
     if (this.line === "other-person" && !pressed) return;
     this.line = "unknown";
-    const stale = Date.now() - this.caseloadAtMs > FRESH_MS;
-    if (pressed || stale || notebook.caseload === null) {
+    const isStale = Date.now() - this.caseloadAtMs > FRESH_MS || notebook.caseload === null;
+    if (pressed || isStale || !this.#isConfirmed()) {
       if (!(await this.#fetchCaseload(notebook))) return;
     }
     let received = 0;
@@ -157,22 +174,31 @@ export class Sync {
    */
   async #fetchCaseload(notebook) {
     const caseload = await this.caseload();
+    if (this.notebook() !== notebook) return false;
     if (caseload.practitioner.reference !== notebook.person.account) {
       this.line = "other-person";
       this.otherName = caseload.practitioner.name;
+      this.confirmedFor = null;
       this.signIn.forget();
       return false;
     }
-    if (this.notebook() !== notebook) return false;
+    this.confirmedFor = notebook;
+    this.confirmedGrant = this.grantAsked;
     await notebook.keepCaseload(caseload, this.clock.offsetMs);
     this.caseloadAtMs = Date.now();
     this.changed();
     return true;
   }
 
+  #isConfirmed() {
+    return (
+      this.confirmedFor !== null && this.confirmedFor === this.notebook() && this.confirmedGrant === this.signIn.grant
+    );
+  }
+
   /** @returns {Promise<import("./notebook.js").Caseload>} */
   async caseload() {
-    const answer = await this.#asked("/tablet/caseload", { headers: { Accept: "application/json" } });
+    const answer = await this.#asked("/tablet/caseload", { headers: { Accept: "application/json" } }, true);
     if (!answer.ok) throw answer.status === 403 ? new Unadmitted() : new NoAnswer();
     const caseload = await json(answer);
     if (typeof caseload?.practitioner?.reference !== "string") throw new NoAnswer();
@@ -200,7 +226,7 @@ export class Sync {
       const at = this.clock.now().toISOString();
       answer = meaning(reply.status, await json(reply), reply.headers.get("Retry-After"), at);
     } catch (error) {
-      if (error instanceof Unadmitted) answer = { kind: "sign-in" };
+      if (error instanceof Unadmitted || error instanceof Unconfirmed) answer = { kind: "sign-in" };
       if (this.notebook() === notebook) await notebook.keepItem(answered(item, answer, Date.now()));
       throw error;
     }
@@ -239,26 +265,31 @@ export class Sync {
   async readChild(child) {
     const notebook = this.notebook();
     if (notebook === null) return false;
+    if (!this.#isConfirmed()) await this.run();
     try {
       const observations = await this.observations(`patient=${child}&_sort=-date`);
       if (observations === null || this.notebook() !== notebook) return false;
       await notebook.keepResults({ child, read_at: this.clock.now().toISOString(), observations });
       return true;
     } catch (error) {
-      if (error instanceof NoAnswer || error instanceof Unadmitted) return false;
+      if (error instanceof NoAnswer || error instanceof Unadmitted || error instanceof Unconfirmed) return false;
       throw error;
     }
   }
 
   /**
    * A request with a token; once more with a new one where the first was not admitted.
+   * Nothing but the question who we are is asked under a sign-in of which we do not know whose it is.
    * @param {string} path
    * @param {RequestInit} options
+   * @param {boolean} [isWho]
    */
-  async #asked(path, options) {
+  async #asked(path, options, isWho = false) {
     for (let attempt = 0; attempt < 2; attempt += 1) {
       const token = await this.signIn.token();
       if (token === null) throw new Unadmitted();
+      if (isWho) this.grantAsked = this.signIn.grant;
+      else if (!this.#isConfirmed()) throw new Unconfirmed();
       let answer;
       try {
         answer = await this.send(`${this.origin}${path}`, {
