@@ -4,6 +4,7 @@ import base64
 from typing import Any
 
 import pytest
+import sqlalchemy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -379,3 +380,55 @@ def test_a_short_look_tells_which_range_to_walk(
             found = [int(id_[1:]) for id_ in shelf.ids(database, definitions, "Encounter", *common)]
             assert found == sorted(found, reverse="-" in sort)
             assert len(found) == 19
+
+
+def _plans(database: Database, definitions: Definitions, type_: str, *pairs: tuple[str, str]) -> list[str]:
+    """What the database says of how it would answer each statement of a search."""
+    told: list[tuple[str, Any]] = []
+
+    def listen(_connection: Any, _cursor: Any, text: str, given: Any, _context: Any, _many: bool) -> None:
+        if text.startswith("SELECT"):
+            told.append((text, given))
+
+    sqlalchemy.event.listen(database.engine, "before_cursor_execute", listen)
+    shelf.page(database, definitions, type_, *pairs)
+    sqlalchemy.event.remove(database.engine, "before_cursor_execute", listen)
+    with database.reading() as connection:
+        if database.is_sqlite:
+            said = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", given) for text, given in told]
+        else:
+            # A table of a few rows is scanned at once; what is asked is how a large one would be read.
+            connection.exec_driver_sql("SET enable_seqscan = off")
+            connection.exec_driver_sql("SET enable_bitmapscan = off")
+            said = [connection.exec_driver_sql(f"EXPLAIN {text}", given) for text, given in told]
+        return ["\n".join(str(row[-1]) for row in plan) for plan in said]
+
+
+def test_one_childs_observations_of_a_code_are_one_range_and_a_seek_for_each(
+    family: Database, definitions: Definitions
+) -> None:
+    asked = [("patient", "p"), ("code", f"{SNOMED}|27113001"), ("_sort", "-date")]
+    (plan,) = _plans(family, definitions, "Observation", *asked)
+    if family.is_sqlite:
+        assert "SEARCH d USING PRIMARY KEY (type=? AND parameter=? AND target_id=? AND target_type=?)" in plan
+        assert "SCAN d" not in plan
+        assert "SEARCH resource USING INTEGER PRIMARY KEY" in plan
+        # The rows of a page are put in order again beside their bodies, and nothing else is sorted.
+        assert plan.count("USE TEMP B-TREE") == 1
+    else:
+        assert "Backward using pk_search_reference on search_reference d" in plan
+        assert "using pk_resource on resource" in plan
+        assert "Hash" not in plan
+        assert "Seq Scan" not in plan
+
+
+def test_a_quarter_of_a_borough_is_one_range_of_its_rows(family: Database, definitions: Definitions) -> None:
+    asked = [("service-provider", "Organization/o"), ("date", "ge2020-10-01"), ("date", "lt2021-01-01")]
+    *_, longest, page = _plans(family, definitions, "Encounter", *asked)
+    assert "ix_search_date_long" in longest
+    if family.is_sqlite:
+        assert "target_type=? AND main_date>? AND main_date<?" in page
+    else:
+        assert "(main_date >= " in page
+        assert "(main_date <= " in page
+        assert "Hash" not in page
