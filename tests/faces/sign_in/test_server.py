@@ -319,6 +319,33 @@ def test_a_code_of_somebody_whose_account_changed_meanwhile_is_worth_nothing(ser
     assert service.exchange(code).json["error"] == "invalid_grant"
 
 
+def test_an_app_that_has_keys_signs_at_each_exchange_and_still_needs_pkce(service):
+    with service.database.writing() as connection:
+        clients.register(
+            connection, name="Signer", client_id="signer", redirect_uris=[FAMILY_URI],
+            scope="user/Observation.rs offline_access", first_party=True,
+            jwks={"keys": [service.system_key.as_dict(private=False)]},
+        )  # fmt: skip
+    browser = service.browser().signed_in("ana")
+    asked = of_family(client_id="signer")
+
+    def exchange(jti=None, **changes):
+        if jti is not None:
+            changes["client_assertion_type"] = a_service.ASSERTION_TYPE
+            changes["client_assertion"] = service.assertion(iss="signer", sub="signer", jti=jti)
+        sent = {"code": browser.code(**asked), "client_id": "signer", "redirect_uri": FAMILY_URI}
+        return service.exchange(**sent | changes)
+
+    assert exchange().json["error"] == "invalid_client"
+    assert exchange("first", code_verifier=None).json["error"] == "invalid_request"
+    given = exchange("second").json
+    assert service.refresh(given["refresh_token"], client_id="signer").json["error"] == "invalid_client"
+    assert revoke(service, given["refresh_token"], client_id="signer").json["error"] == "invalid_client"
+    assert service.probe(given["access_token"]).status_code == 200
+    refused = sent_back(browser.authorize(**asked, code_challenge=None, code_challenge_method=None))
+    assert refused["error"] == "invalid_request"
+
+
 # Refresh tokens.
 
 
