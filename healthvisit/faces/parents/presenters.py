@@ -32,7 +32,7 @@ _STATUS: Mapping[State, tuple[str, str]] = {
     "done-late": ("Done", "green"),
     "done-early": ("Done", "green"),
     "done": ("Done", "green"),
-    "declined": ("You said no", "grey"),
+    "declined": ("Not wanted", "grey"),
     "no-access": ("Missed", "grey"),
     "not-applicable": ("Not recorded", "grey"),
 }
@@ -42,6 +42,8 @@ _FEEDING: Mapping[str, str] = {
     "partially": "At this review your baby had breast milk and other milk.",
     "not-at-all": "At this review your baby had milk other than breast milk.",
 }
+
+_STILL = "Ask your health visitor if it would still help."
 
 _LENGTHS = ("Length", "Height")
 
@@ -155,11 +157,11 @@ def _when(review: Review) -> str:
         return f"Done on {words.day(review.done_on)}."
     match review.state:
         case "overdue" if review.until_on is not None:
-            return f"It was planned for before {words.day(review.until_on)}. You can still ask for it."
+            return f"It was planned for before {words.day(review.until_on)}. {_STILL}"
         case "declined":
-            return "You chose not to have it. You can change your mind: ask your health visitor."
+            return "Your family chose not to have it. You can change your mind: ask your health visitor."
         case "no-access":
-            return "We tried to see you and could not. You can still ask for it."
+            return f"We tried to see you and could not. {_STILL}"
         case "not-applicable" if review.code == "antenatal":
             return "This review is before the birth. None is written down here."
         case "not-applicable":

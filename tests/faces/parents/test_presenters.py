@@ -47,11 +47,11 @@ def test_the_age_is_said_in_years_and_months():
         ("not-yet", "Planned", "It can be done from 15 January 2021 to 15 July 2021."),
         ("open", "Can be done now", "It can be done now, until 15 July 2021."),
         ("due", "Can be done now", "It can be done now, until 15 July 2021."),
-        ("overdue", "Not done yet", "It was planned for before 15 July 2021. You can still ask for it."),
+        ("overdue", "Not done yet", "It was planned for before 15 July 2021. Ask your health visitor if"),
         ("done-on-time", "Done", "Done on 1 February 2021."),
         ("done-late", "Done", "Done on 1 February 2021."),
         ("done-early", "Done", "Done on 1 February 2021."),
-        ("declined", "You said no", "You chose not to have it."),
+        ("declined", "Not wanted", "Your family chose not to have it."),
         ("no-access", "Missed", "We tried to see you and could not."),
     ],
 )
