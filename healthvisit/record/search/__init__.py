@@ -2,11 +2,11 @@
 
 Must not know HTTP, nor what a review is. Visitors (all of them in `record/`) use:
 
-- `index.rows(resource, rid, definitions)` -> IndexRows, at every write; `index.put` and `index.remove` keep
-them; - `query.parse(type, parameters, definitions)` -> SearchQuery, or Invalid for anything that is not
-understood; - `select.page(connection, query, condition, at)` -> Page, every statement of it carrying the
-reach predicate.
+- `index.rows(resource, rid, definitions)` -> IndexRows, at every write; `index.put`, `index.remove`;
+- `query.parse(type, parameters, definitions)` -> SearchQuery, or Invalid for what is not understood;
+- `select.page(connection, query, condition, at)` -> Page, every statement under the reach predicate.
 
 One file per search type (`token`, `date`, `string`, `reference`) holds its rows and its condition side by
-side. Which parameters there are is data: `fhir/searchparameters/`.  https://hl7.org/fhir/R4/search.html
+side. Which parameters there are is data: `fhir/searchparameters/`, read by `parameter`; `statement` writes the
+SQL.  https://hl7.org/fhir/R4/search.html
 """
