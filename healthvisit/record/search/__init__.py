@@ -7,6 +7,6 @@ Must not know HTTP, nor what a review is. Visitors (all of them in `record/`) us
 - `select.page(connection, query, condition, at)` -> Page, every statement under the reach predicate.
 
 One file per search type (`token`, `date`, `string`, `reference`) holds its rows and its condition side by
-side. Which parameters there are is data: `fhir/searchparameters/`, read by `parameter`; `statement` writes the
-SQL.  https://hl7.org/fhir/R4/search.html
+side; `statement` writes the SQL. Which parameters there are is data, `fhir/searchparameters/`, that
+`parameter` reads.  https://hl7.org/fhir/R4/search.html
 """
