@@ -205,11 +205,11 @@ def without_cookie(view: Callable[P, R]) -> Callable[P, R]:
 
 
 def _of_token() -> Requester:
-    shown = request.headers.getlist("Authorization")
-    if not shown:
+    shown = request.headers.get("Authorization")
+    if shown is None:
         raise SignInNeeded
-    match = _BEARER.match(shown[0])
-    if len(shown) > 1 or match is None:
+    match = _BEARER.match(shown)
+    if match is None:
         raise NotAdmitted
     here = house()
     at = here.clock()
