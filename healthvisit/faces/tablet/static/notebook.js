@@ -81,7 +81,9 @@ export class Notebook {
 
   /** Who uses this tablet, those last whose PIN was given up. */
   static async everyone() {
-    return (await everyone()).sort((a, b) => (a.left_at ?? "").localeCompare(b.left_at ?? ""));
+    return (await everyone()).sort(
+      (a, b) => (a.left_at ?? "").localeCompare(b.left_at ?? "") || a.name.localeCompare(b.name),
+    );
   }
 
   /**
