@@ -2,10 +2,13 @@
 
 There is no second evaluator and no filter afterwards: whoever asks the database for resources, versions or
 audit events puts one of these conditions into the statement. Nothing stated means nothing reached.
+
+A condition is made once for each reach and used again: to build it takes longer than to ask it.
 """
 
 from collections.abc import Collection
 from datetime import date, datetime
+from functools import lru_cache
 from typing import assert_never
 
 from sqlalchemy import ColumnElement, FromClause, and_, exists, false, or_, select, true
@@ -18,6 +21,17 @@ from healthvisit.record.tables import audit_event, resource, resource_version, r
 
 def readable(reach: Reach, *, at: datetime) -> ColumnElement[bool]:
     """Rows of `resource` whose current version may be read at this instant."""
+    return readable_then(reach, moment(reach, at))
+
+
+def moment(reach: Reach, at: datetime) -> int:
+    """The instant in microseconds for a reach that depends on it, else 0: what conditions are kept by."""
+    return micros(at) if isinstance(reach, ChildReach) else 0
+
+
+@lru_cache(maxsize=256)
+def readable_then(reach: Reach, moment: int) -> ColumnElement[bool]:
+    """The same as `readable`, by what it is kept by."""
     match reach:
         case BoroughReach():
             return or_(
@@ -37,7 +51,7 @@ def readable(reach: Reach, *, at: datetime) -> ColumnElement[bool]:
                     resource.c.audience == "child",
                     resource.c.type.in_(visibility.TYPES),
                     resource.c.child_rid.in_(_children(reach.children)),
-                    or_(resource.c.type == "Patient", resource.c.released_at <= micros(at)),
+                    or_(resource.c.type == "Patient", resource.c.released_at <= moment),
                 ),
             )
         case PublishedReach():
@@ -50,6 +64,7 @@ def readable(reach: Reach, *, at: datetime) -> ColumnElement[bool]:
             assert_never(reach)
 
 
+@lru_cache(maxsize=256)
 def readable_version(reach: Reach) -> ColumnElement[bool]:
     """Rows of `resource_version` joined to their `resource` that may be read.
 
@@ -77,6 +92,7 @@ def readable_version(reach: Reach) -> ColumnElement[bool]:
             assert_never(reach)
 
 
+@lru_cache(maxsize=256)
 def writable(reach: Reach) -> ColumnElement[bool]:
     """Rows of `resource` that a new version may be written of; of a Patient, also what belongs to the child.
 
@@ -101,6 +117,7 @@ def writable(reach: Reach) -> ColumnElement[bool]:
             assert_never(reach)
 
 
+@lru_cache(maxsize=256)
 def correctable(reach: Reach) -> ColumnElement[bool]:
     """Rows of `resource` that may be changed: the writable ones, and an episode by the service that it names.
 
@@ -116,6 +133,7 @@ def correctable(reach: Reach) -> ColumnElement[bool]:
             return writable(reach)
 
 
+@lru_cache(maxsize=256)
 def readable_event(reach: Reach) -> ColumnElement[bool]:
     """Rows of `audit_event` that may be read: those about a child for whom the service answers today."""
     match reach:

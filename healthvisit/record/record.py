@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
-from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
 
 from healthvisit.access import reach as reaches
 from healthvisit.access import scopes, visibility
-from healthvisit.access.reach import ChildReach
+from healthvisit.access.reach import ChildReach, Reach
 from healthvisit.access.requester import Requester
 from healthvisit.access.scopes import Letter
 from healthvisit.database import Database
@@ -178,24 +177,7 @@ class Record:
                 event.child_rid = found.child_rid
                 return _of_event(found)
             row = self._connection.execute(
-                select(
-                    resource.c.rid,
-                    resource.c.child_rid,
-                    resource_version.c.version,
-                    resource_version.c.updated_at,
-                    resource_version.c.method,
-                    resource_version.c.body,
-                )
-                .join(
-                    resource_version,
-                    (resource_version.c.rid == resource.c.rid)
-                    & (resource_version.c.version == resource.c.version),
-                )
-                .where(
-                    resource.c.type == type_,
-                    resource.c.id == _id(id_),
-                    self._readable,
-                )
+                _current(self._reach, predicate.moment(self._reach, self.at)), {"type": type_, "id": _id(id_)}
             ).one_or_none()
             seen = row and self._seen(type_, id_, row.version, row.updated_at, row.method, row.body)
             if row is None or seen is None:
@@ -409,22 +391,8 @@ class Record:
             self.requester.scopes, type_, letter
         )
 
-    def _versions(self, type_: str, id_: str) -> Any:
-        return (
-            select(
-                resource.c.child_rid,
-                resource_version.c.version,
-                resource_version.c.updated_at,
-                resource_version.c.method,
-                resource_version.c.body,
-            )
-            .join(resource_version, resource_version.c.rid == resource.c.rid)
-            .where(
-                resource.c.type == type_,
-                resource.c.id == id_,
-                predicate.readable_version(self._reach),
-            )
-        )
+    def _versions(self, type_: str, id_: str) -> Select[int | None, int, int, str, bytes]:
+        return _versions(self._reach).params(type=type_, id=id_)
 
     def _seen(
         self, type_: str, id_: str, version: int, updated_at: int, method: str, body: bytes
@@ -701,6 +669,50 @@ class Record:
                 lastModified=instants.text(instants.micros(version.updated_at)),
             ),
         }
+
+
+@lru_cache(maxsize=256)
+def _current(reach: Reach, moment: int) -> Select[int, int | None, int, int, str, bytes]:
+    """The current version of the resource :type/:id, where it may be read."""
+    return (
+        select(
+            resource.c.rid,
+            resource.c.child_rid,
+            resource_version.c.version,
+            resource_version.c.updated_at,
+            resource_version.c.method,
+            resource_version.c.body,
+        )
+        .join(
+            resource_version,
+            (resource_version.c.rid == resource.c.rid) & (resource_version.c.version == resource.c.version),
+        )
+        .where(
+            resource.c.type == bindparam("type"),
+            resource.c.id == bindparam("id"),
+            predicate.readable_then(reach, moment),
+        )
+    )
+
+
+@lru_cache(maxsize=256)
+def _versions(reach: Reach) -> Select[int | None, int, int, str, bytes]:
+    """The versions of the resource :type/:id that may be read."""
+    return (
+        select(
+            resource.c.child_rid,
+            resource_version.c.version,
+            resource_version.c.updated_at,
+            resource_version.c.method,
+            resource_version.c.body,
+        )
+        .join(resource_version, resource_version.c.rid == resource.c.rid)
+        .where(
+            resource.c.type == bindparam("type"),
+            resource.c.id == bindparam("id"),
+            predicate.readable_version(reach),
+        )
+    )
 
 
 @contextmanager

@@ -6,13 +6,16 @@ https://hl7.org/fhir/R4/references.html#literal
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import Connection, Select, bindparam, select
 
+from healthvisit.access.reach import Reach
 from healthvisit.exact_json import JSON, dumps
+from healthvisit.record import predicate
 from healthvisit.record.errors import Issue
 from healthvisit.record.tables import resource
 
@@ -129,22 +132,31 @@ def fault(body: Mapping[str, Any], reference: str, known: Collection[Key]) -> Is
     return Issue("not-found", "The reference names no known resource.")
 
 
-def targets(
-    connection: Connection,
-    wanted: Mapping[str, Sequence[str]],
-    readable: ColumnElement[bool],
-    writable: ColumnElement[bool],
-) -> dict[Key, Target]:
-    """Those of the wanted resources (ids by type) that the condition lets through, by one statement."""
+def targets(connection: Connection, wanted: Collection[Key], reach: Reach, at: datetime) -> dict[Key, Target]:
+    """Those of the wanted resources that the requester can read, by one statement."""
     if not wanted:
         return {}
-    named = or_(*(and_(resource.c.type == type_, resource.c.id.in_(ids)) for type_, ids in wanted.items()))
-    rows = connection.execute(
-        select(
-            resource.c.type, resource.c.id, resource.c.rid, resource.c.child_rid, writable.label("writable")
-        ).where(named, readable)
-    )
+    named = {"types": sorted({type_ for type_, _ in wanted}), "ids": sorted({id_ for _, id_ in wanted})}
     return {
-        (type_, id_): Target(rid, child_rid, bool(can_write))
-        for type_, id_, rid, child_rid, can_write in rows
+        (type_, id_): Target(rid, child_rid, bool(writable))
+        for type_, id_, rid, child_rid, writable in connection.execute(
+            _readable(reach, predicate.moment(reach, at)), named
+        )
+        # Two types may have the same id.
+        if (type_, id_) in wanted
     }
+
+
+@lru_cache(maxsize=256)
+def _readable(reach: Reach, moment: int) -> Select[str, str, int, int | None, bool]:
+    return select(
+        resource.c.type,
+        resource.c.id,
+        resource.c.rid,
+        resource.c.child_rid,
+        predicate.writable(reach).label("writable"),
+    ).where(
+        resource.c.type.in_(bindparam("types", expanding=True)),
+        resource.c.id.in_(bindparam("ids", expanding=True)),
+        predicate.readable_then(reach, moment),
+    )

@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from functools import cached_property
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, text, update
 
 from healthvisit.access.reach import Reach
 from healthvisit.access.requester import Requester
@@ -153,21 +153,14 @@ class Writer:
     def _find(self, writings: Sequence[Writing]) -> None:
         """Fills `before` of the updates. An id that is not there is refused as one that is out of reach."""
         changed = {writing.key: writing for writing in writings if writing.is_update}
-        for type_, group in _by_type(changed).items():
-            rows = self.connection.execute(
-                select(
-                    resource.c.id,
-                    resource.c.rid,
-                    resource.c.version,
-                    resource.c.updated_at,
-                    resource.c.child_rid,
-                    predicate.correctable(self.reach).label("writable"),
-                ).where(resource.c.type == type_, resource.c.id.in_(group), self._readable)
-            )
-            for id_, rid, version, updated_at, child_rid, writable in rows:
-                writing = changed[type_, id_]
-                writing.before = Before(rid, version, updated_at, child_rid, bool(writable))
-                writing.rid = rid
+        if not changed:
+            return
+        named = {"types": sorted({type_ for type_, _ in changed}), "ids": sorted({id_ for _, id_ in changed})}
+        standing = self.connection.execute(_correctable(self.reach, self._moment), named)
+        for type_, id_, rid, version, updated_at, child_rid, writable in standing:
+            if found := changed.get((type_, id_)):
+                found.before = Before(rid, version, updated_at, child_rid, bool(writable))
+                found.rid = rid
         for writing in changed.values():
             before = writing.before
             if before is None:
@@ -186,7 +179,7 @@ class Writer:
             for reference in writing.references
         }
         wanted = {key for key in keys.values() if key and key not in made}
-        found = references.targets(self.connection, _by_type(wanted), self._readable, self._writable)
+        found = references.targets(self.connection, wanted, self.reach, self.at)
         known = made | found.keys()
         good = {reference for reference, key in keys.items() if key in known}
         faults = [
@@ -204,9 +197,8 @@ class Writer:
         if not count:
             return ()
         if self.connection.dialect.name == "postgresql":
-            numbers = text("select nextval('resource_rid_seq') from generate_series(1, :count)")
-            return self.connection.scalars(numbers, {"count": count}).all()
-        last = self.connection.scalar(select(func.max(resource.c.rid))) or 0
+            return self.connection.scalars(_NEXT_RIDS, {"count": count}).all()
+        last = self.connection.scalar(_LAST_RID) or 0
         return range(last + 1, last + count + 1)
 
     def _own(self, writings: Sequence[Writing], targets: Mapping[Key, Target]) -> list[Responsibility]:
@@ -270,13 +262,8 @@ class Writer:
         """Responsibilities by child."""
         found: dict[int, list[Responsibility]] = {}
         if child_rids:
-            table = responsibility_table.c
-            rows = self.connection.execute(
-                select(
-                    table.episode_rid, table.child_rid, table.borough, table.from_on, table.until_on
-                ).where(table.child_rid.in_(child_rids))
-            )
-            for row in rows:
+            answering = self.connection.execute(_STANDING, {"children": sorted(child_rids)})
+            for row in answering:
                 found.setdefault(row.child_rid, []).append(Responsibility(*row))
         return found
 
@@ -286,18 +273,11 @@ class Writer:
         for writing in writings:
             if writing.type == "Patient" and (born := ownership.civil_date(writing.body.get("birthDate"))):
                 found[writing.rid] = born
-        wanted = {child_rids[each.key] for each in writings if each.type in _BEFORE_BIRTH} - found.keys()
+        wanted = {child_rids[each.key] or 0 for each in writings if each.type in _BEFORE_BIRTH} - found.keys()
         if wanted:
-            rows = self.connection.execute(
-                select(search_date.c.rid, search_date.c.low).where(
-                    search_date.c.rid.in_(wanted),
-                    search_date.c.parameter == "birthdate",
-                    # A child whose birthday is not known has the row of no date.
-                    search_date.c.low > dates.LEAST,
-                )
-            )
+            born_at = self.connection.execute(_BIRTHS, {"children": sorted(wanted)})
             # The first microsecond of a civil day in London can be eleven at night in UTC.
-            found |= {rid: ownership.london_date(instants.from_micros(low)) for rid, low in rows}
+            found |= {rid: ownership.london_date(instants.from_micros(low)) for rid, low in born_at}
         return found
 
     def _put(self, writings: Sequence[Writing], fresh: Sequence[Writing]) -> None:
@@ -408,30 +388,66 @@ class Writer:
         """Which children have these NHS numbers, by number."""
         found: dict[str, list[_Taken]] = {}
         if numbers:
-            table = child_identifier.c
-            standing = self.connection.execute(
-                select(table.value, table.child_rid, table.borough, self._readable.label("readable"))
-                .join(resource, resource.c.rid == table.child_rid)
-                .where(table.system == ownership.NHS_NUMBER, table.value.in_(numbers))
-            )
+            standing = self.connection.execute(_taken(self.reach, self._moment), {"numbers": sorted(numbers)})
             for number, child_rid, borough, readable in standing:
                 found.setdefault(number, []).append(_Taken(child_rid, borough, bool(readable)))
         return found
 
-    @cached_property
-    def _readable(self) -> ColumnElement[bool]:
-        return predicate.readable(self.reach, at=self.at)
-
-    @cached_property
-    def _writable(self) -> ColumnElement[bool]:
-        return predicate.writable(self.reach)
+    @property
+    def _moment(self) -> int:
+        return predicate.moment(self.reach, self.at)
 
 
-def _by_type(keys: Iterable[Key]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for type_, id_ in sorted(keys):
-        found.setdefault(type_, []).append(id_)
-    return found
+# Statements are made once, and once for each reach where they carry its condition.
+_STANDING = select(
+    responsibility_table.c.episode_rid,
+    responsibility_table.c.child_rid,
+    responsibility_table.c.borough,
+    responsibility_table.c.from_on,
+    responsibility_table.c.until_on,
+).where(responsibility_table.c.child_rid.in_(bindparam("children", expanding=True)))
+
+_BIRTHS = select(search_date.c.rid, search_date.c.low).where(
+    search_date.c.rid.in_(bindparam("children", expanding=True)),
+    search_date.c.parameter == "birthdate",
+    # A child whose birthday is not known has the row of no date.
+    search_date.c.low > dates.LEAST,
+)
+
+_LAST_RID = select(func.max(resource.c.rid))
+_NEXT_RIDS = text("select nextval('resource_rid_seq') from generate_series(1, :count)")
+
+
+@lru_cache(maxsize=256)
+def _correctable(reach: Reach, moment: int) -> Select[str, str, int, int, int, int | None, bool]:
+    return select(
+        resource.c.type,
+        resource.c.id,
+        resource.c.rid,
+        resource.c.version,
+        resource.c.updated_at,
+        resource.c.child_rid,
+        predicate.correctable(reach).label("writable"),
+    ).where(
+        resource.c.type.in_(bindparam("types", expanding=True)),
+        resource.c.id.in_(bindparam("ids", expanding=True)),
+        predicate.readable_then(reach, moment),
+    )
+
+
+@lru_cache(maxsize=256)
+def _taken(reach: Reach, moment: int) -> Select[str, int, str, bool]:
+    table = child_identifier.c
+    return (
+        select(
+            table.value,
+            table.child_rid,
+            table.borough,
+            predicate.readable_then(reach, moment).label("readable"),
+        )
+        .join(resource, resource.c.rid == table.child_rid)
+        .where(table.system == ownership.NHS_NUMBER, table.value.in_(bindparam("numbers", expanding=True)))
+    )
 
 
 def _make(writing: Writing, now: int) -> None:
