@@ -18,7 +18,7 @@ from granian.log import LogLevels
 from healthvisit import definitions
 from healthvisit.access.requester import Requester
 from healthvisit.access.scopes import parse
-from healthvisit.accounts import clients, keys
+from healthvisit.accounts import clients, keys, tokens
 from healthvisit.config import Settings, packaged
 from healthvisit.database import Database
 from healthvisit.definitions import Definitions
@@ -147,6 +147,17 @@ def close_quarter(shell: Shell, quarter: str) -> None:
     ) as record:
         quarters.close(record, asked, on=now.astimezone(LONDON).date())
     click.echo(f"The figures of {asked} are frozen.")
+
+
+@main.command()
+@click.pass_obj
+def forget(shell: Shell) -> None:
+    """Delete tokens and signed assertions that have ended; run it daily. No part of a child's record is touched."""
+    at = datetime.now(UTC)
+    with shell.database.writing() as connection:
+        tokens.forget(connection, at=at)
+        clients.forget_assertions(connection, at=at)
+    click.echo("What had ended is forgotten.")
 
 
 @main.command()

@@ -32,7 +32,8 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8000", description="public address without a final slash; FHIR is at /fhir below it"
     )
     secrets_folder: Path = Field(
-        Path("instance/secrets"), description="folder of the cookie secret and the token signing keys, mode 0700"
+        Path("instance/secrets"),
+        description="folder of the cookie secret and the token signing keys, mode 0700",
     )
     definitions_folder: Path = Field(packaged("fhir"), description="folder of the FHIR definitions")
     instrument_folder: Path | None = Field(

@@ -81,7 +81,9 @@ def _told_apart() -> Iterator[None]:
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+        # Just-in-time compilation costs seconds on statements that then run for milliseconds.
+        options = {"options": "-c jit=off"}
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True, connect_args=options)
     engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
     if engine.url.database:
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)

@@ -73,8 +73,9 @@ def measure(name: str, folder: Path, server: str, seconds: float, children: int)
             [BIN / "healthvisit", *command], env=os.environ | settings, check=True, stdout=subprocess.DEVNULL
         )
     serve = [BIN / "healthvisit", "serve", "--port", str(SERVICE)]
-    bare = [BIN / "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(FLOOR), "--log-level", "warning",
-            "--workers", "1" if not server else str(os.cpu_count()), "--blocking-threads", "4", "floor:app"]  # fmt: skip
+    workers = str(os.cpu_count()) if server else "1"
+    bare = [BIN / "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(FLOOR),
+            "--log-level", "warning", "--workers", workers, "--blocking-threads", "4", "floor:app"]  # fmt: skip
     rows = []
     with (
         running(serve, settings, SERVICE, "/healthz") as service,
@@ -344,7 +345,8 @@ def database(folder: Path, server: str, name: str) -> str:
 
 def show(rows: list[dict[str, Any]]) -> None:
     print(
-        f"{'database':11}{'work':13}{'at once':>8}{'per s':>9}{'p50 ms':>9}{'p95 ms':>9}{'floor per s':>13}{'of floor':>10}"
+        f"{'database':11}{'work':13}{'at once':>8}{'per s':>9}{'p50 ms':>9}{'p95 ms':>9}"
+        f"{'floor per s':>13}{'of floor':>10}"
     )
     for row in rows:
         if "memory" in row:

@@ -142,7 +142,9 @@ class App:
     def get(self, path: str, **headers: str) -> TestResponse:
         return self.client.get(path, headers=self.headers | headers)
 
-    def post(self, path: str, body: JSON | bytes, *, operation: str | None = None, **headers: str) -> TestResponse:
+    def post(
+        self, path: str, body: JSON | bytes, *, operation: str | None = None, **headers: str
+    ) -> TestResponse:
         named = {"Idempotency-Key": operation} if operation else {}
         text = body if isinstance(body, bytes) else dumps(body)
         return self.client.post(
@@ -186,7 +188,7 @@ def faults(answer: TestResponse) -> list[tuple[str, list[str]]]:
 
 
 def located(answer: TestResponse) -> str:
-    """"Type/id" of the first thing a transaction made, or of what a create made."""
+    """ "Type/id" of the first thing a transaction made, or of what a create made."""
     where = answer.headers.get("Location") or answer.json["entry"][0]["response"]["location"]
     return "/".join(where.split("/")[-4:-2])
 

@@ -37,7 +37,9 @@ def test_by_read_version_and_history(both, path):
         assert said(foreign) == said(salford.get(f"/fhir/{type_}/{NEVER}{path}"))
 
 
-@pytest.mark.parametrize("header", [{"If-None-Match": 'W/"1"'}, {"If-Modified-Since": "Mon, 01 Jan 2035 00:00:00 GMT"}])
+@pytest.mark.parametrize(
+    "header", [{"If-None-Match": 'W/"1"'}, {"If-Modified-Since": "Mon, 01 Jan 2035 00:00:00 GMT"}]
+)
 def test_by_a_guessed_version_tag(both, header):
     salford, child, _ = both
     foreign = salford.get(f"/fhir/Patient/{child}", **header)
@@ -74,7 +76,9 @@ def test_by_the_number_of_the_children_found(demonstration, both):
     name = bury.read(f"/fhir/Patient/{child}")["name"][0]["family"]
     everyone = {found["id"] for found in salford.found("Patient", ("_count", "1000"))}
     assert child not in everyone
-    assert child not in {found["id"] for found in salford.found("Patient", ("family", name), ("_count", "1000"))}
+    assert child not in {
+        found["id"] for found in salford.found("Patient", ("family", name), ("_count", "1000"))
+    }
 
 
 def test_by_include_of_what_salford_may_see(demonstration, both):
@@ -126,7 +130,8 @@ def test_by_update(demonstration, both, tag):
     salford, child, _ = both
     before = demonstration.tablet("bury").read(f"/fhir/Patient/{child}")
     answers = [
-        salford.put(f"/fhir/Patient/{id_}", builders.a_patient() | {"id": id_}, If_Match=tag) for id_ in (child, NEVER)
+        salford.put(f"/fhir/Patient/{id_}", builders.a_patient() | {"id": id_}, If_Match=tag)
+        for id_ in (child, NEVER)
     ]
     assert answers[0].status_code == 404
     assert said(answers[0]) == said(answers[1])

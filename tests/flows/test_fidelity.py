@@ -61,7 +61,11 @@ PATIENT = rb"""{
 
 
 def without_what_the_server_sets(resource):
-    meta = {name: value for name, value in resource.get("meta", {}).items() if name not in ("versionId", "lastUpdated")}
+    meta = {
+        name: value
+        for name, value in resource.get("meta", {}).items()
+        if name not in ("versionId", "lastUpdated")
+    }
     rest = {name: value for name, value in resource.items() if name not in ("id", "meta")}
     return rest | ({"meta": meta} if meta else {})
 
@@ -83,7 +87,10 @@ def test_a_thirty_item_response_comes_back_with_every_digit(demonstration):
     form = tablet.found("Questionnaire", ("_id", "two-year-review"))[0]
     visit = builders.a_visit(f"Patient/{child}", on="2021-02-14")
     response = visit["entry"][1]["resource"]
-    response |= {"questionnaire": f"{form['url']}|{form['version']}", "authored": "2021-02-14T10:40:07.120+00:00"}
+    response |= {
+        "questionnaire": f"{form['url']}|{form['version']}",
+        "authored": "2021-02-14T10:40:07.120+00:00",
+    }
     answers = [item for item in walked(response) if "answer" in item]
     weight = next(item for item in answers if item["linkId"] == "weight")
     weight["answer"][0]["valueDecimal"] = Decimal("12.400")

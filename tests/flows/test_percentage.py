@@ -45,7 +45,10 @@ def record_reviews(demonstration: Demonstration, children: list[str], review: st
         encounter = builders.a_urn()
         contact = builders.an_encounter(child, on="2021-02-15", review=review, released=False)
         response = builders.a_response(
-            child, encounter, questionnaire=f"{review}-review", weight="12.40" if review == "two-year" else "4.80"
+            child,
+            encounter,
+            questionnaire=f"{review}-review",
+            weight="12.40" if review == "two-year" else "4.80",
         )
         visit = builders.a_transaction(
             builders.an_entry(contact, full_url=encounter), builders.an_entry(response)

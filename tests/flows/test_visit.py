@@ -19,7 +19,11 @@ def scores(tablet, encounter):
 def group(item, link_id):
     """The answers of the group with this linkId, wherever in the response it stands."""
     found = [each for each in item.get("item", ()) if each["linkId"] == link_id]
-    return found[0]["item"] if found else next(filter(None, (group(i, link_id) for i in item.get("item", ()))), [])
+    return (
+        found[0]["item"]
+        if found
+        else next(filter(None, (group(i, link_id) for i in item.get("item", ()))), [])
+    )
 
 
 def a_two_year_review(demonstration: Demonstration, child: str, **changes):

@@ -23,7 +23,9 @@ def installed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("wheel")
     source, environment = folder / "source", folder / "environment"
     shutil.copytree(
-        ROOT, source, ignore=shutil.ignore_patterns(".*", "build", "*.egg-info", "instance", "node_modules", "tests")
+        ROOT,
+        source,
+        ignore=shutil.ignore_patterns(".*", "build", "*.egg-info", "instance", "node_modules", "tests"),
     )
     python = environment / "bin" / "python"
     uv("build", "--wheel", "--no-build-isolation", "--python", sys.executable, "-o", folder / "made", source)
