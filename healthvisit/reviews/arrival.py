@@ -14,6 +14,7 @@ from healthvisit.record.errors import Issue, Unprocessable
 from healthvisit.record.record import Record
 from healthvisit.reviews import encounters, scoring
 
+RELEASED_AT = f"{CANONICAL}/StructureDefinition/released-at"
 BOROUGH_RETURN = f"{CANONICAL}/Measure/borough-return"
 _REVIEWS = {f"{CANONICAL}/Questionnaire/{form}": review for review, form in encounters.FORMS.items()}
 
@@ -31,10 +32,12 @@ def complete(bundle: JSON, definitions: Definitions, record: Record | None = Non
 
     Raises Unprocessable, with FHIRPath in the bundle, for an answer the form does not have; a response whose
     Encounter says declined or no access, is of another review or another child; and for an Observation sent
-    as new and derived from a response: the server's score is the one that stands.
+    as new and derived from a response, or changed in more than its release: the server's score is the one
+    that stands.
     """
     entries: list[JSON] = bundle.get("entry", [])
     _refuse_results_sent(entries)
+    _refuse_results_changed(entries, record)
     _refuse_figures_sent(entries)
     _refuse_contradictions(entries)
     posted = {
@@ -73,7 +76,6 @@ def _refuse_results_sent(entries: Sequence[JSON]) -> None:
     }
     for number, entry in enumerate(entries):
         resource = entry.get("resource", {})
-        # An update is let through: it is how a single result is released to the parents later.
         if resource.get("resourceType") != "Observation" or entry["request"]["method"] != "POST":
             continue
         for source in resource.get("derivedFrom", ()):
@@ -83,6 +85,34 @@ def _refuse_results_sent(entries: Sequence[JSON]) -> None:
                     "results of a form are made by the server from its answers",
                     f"Bundle.entry[{number}].resource.derivedFrom",
                 )
+
+
+def _refuse_results_changed(entries: Sequence[JSON], record: Record | None) -> None:
+    """A result is released by an update, and by nothing else: what it says changes only with the answers."""
+    for number, entry in enumerate(entries):
+        resource = entry.get("resource", {})
+        if resource.get("resourceType") != "Observation" or entry["request"]["method"] != "PUT":
+            continue
+        stored = record.read("Observation", resource["id"]).json() if record is not None else {}
+        if _is_result(stored or resource) and _said(stored) != _said(resource):
+            raise Unprocessable(
+                "what a form's result says changes only with the answers of the form",
+                f"Bundle.entry[{number}].resource",
+            )
+
+
+def _is_result(observation: JSON) -> bool:
+    return any(
+        "QuestionnaireResponse/" in source.get("reference", "")
+        for source in observation.get("derivedFrom", ())
+    )
+
+
+def _said(observation: JSON) -> JSON:
+    """An Observation without what the server sets and without its release."""
+    said = {name: value for name, value in observation.items() if name not in ("id", "meta", "extension")}
+    kept = [each for each in observation.get("extension", ()) if each["url"] != RELEASED_AT]
+    return said | ({"extension": kept} if kept else {})
 
 
 def _refuse_figures_sent(entries: Sequence[JSON]) -> None:

@@ -3,6 +3,7 @@
 import threading
 import uuid
 
+from healthvisit.exact_json import dumps, loads
 from tests import builders
 from tests.flows.demonstration import Demonstration, faults, leave_bury, located
 
@@ -130,6 +131,25 @@ def test_two_tablets_that_change_one_contact_are_told_apart(demonstration):
     assert faults(second)[0][0] == "conflict"
     history = tablet.read(f"{address}/_history")
     assert history["total"] == 2
+
+
+def test_a_result_is_released_by_an_update_and_says_what_the_server_scored(demonstration):
+    app = demonstration.staff_app("bury")
+    child = demonstration.a_child(app)
+    sent = app.post("/fhir", a_two_year_review(demonstration, child))
+    result = app.found("Observation", ("encounter", located(sent)), ("category", "survey"))[0]
+    address, tag = f"/fhir/Observation/{result['id']}", f'W/"{result["meta"]["versionId"]}"'
+    better = loads(dumps(result))
+    better["component"][0]["valueQuantity"]["value"] = 5
+
+    changed = app.put(address, better, If_Match=tag)
+    released_at = builders.extension("released-at", valueDateTime="2021-02-14T11:00:00Z")
+    released = app.put(address, result | {"extension": [released_at]}, If_Match=tag)
+
+    assert changed.status_code == 422
+    assert faults(changed)[0] == ("business-rule", ["Observation"])
+    assert released.status_code == 200, released.text
+    assert loads(released.data)["component"] == result["component"]
 
 
 def test_a_nurse_who_left_the_borough_is_out_on_the_next_request(demonstration):
