@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 # Codes that are not FHIR's: faults that only someone further out can judge, and drops or keeps.
 NULL = "(null)"
+ONLY_ID = "(only an id)"
 LOCAL = "(local reference)"
 CONDITIONAL = "(conditional reference)"
 

@@ -12,6 +12,7 @@ from healthvisit.exact_json import JSON
 from healthvisit.record.validation import primitives, references
 from healthvisit.record.validation.faults import (
     NULL,
+    ONLY_ID,
     Check,
     Fault,
     Faults,
@@ -196,7 +197,7 @@ def _object(parts: _Parts) -> Check:
             elif bad := field(item):
                 faults = _more(faults, _placed(parts, value, name, bad))
         if len(value) < 2 and (not value or "id" in value) and known("resourceType") is None:
-            return wrong("structure", "must hold a value or children (ele-1)")
+            return [Fault(ONLY_ID, "")]
         for label, names in required:
             if label not in value and names.isdisjoint(value):
                 faults = _more(faults, _missing(label, names, value))
@@ -222,12 +223,25 @@ def _placed(parts: _Parts, value: JSON, name: str, bad: list[Fault]) -> list[Fau
     sibling = value.get(name[1:] if name[0] == "_" else f"_{name}")
     found = []
     for fault in bad:
-        if fault.code == NULL and fault.about is not None:
+        if fault.code == ONLY_ID:
+            # Where the value stands beside, an id may be all that the other half says.
+            if name[0] == "_" and _has_value(sibling, fault.path):
+                continue
+            fault = Fault("structure", "must hold a value or children (ele-1)", fault.path)
+        elif fault.code == NULL and fault.about is not None:
             if isinstance(sibling, list) and len(sibling) > fault.about and sibling[fault.about] is not None:
                 continue
             fault = Fault("structure", "must not be null", fault.path)
         found.append(fault)
     return blamed(f".{parts.labels.get(name, name)}", found)
+
+
+def _has_value(value: Any, place: str) -> bool:
+    """Whether a primitive, or the one at "[2]" of a list of primitives, has a value."""
+    if not place:
+        return value is not None
+    at = int(place.strip("[]"))
+    return isinstance(value, list) and len(value) > at and value[at] is not None
 
 
 def _unknown(name: str) -> list[Fault]:

@@ -35,6 +35,19 @@ export function standing(review, on) {
 }
 
 /**
+ * Whether the child's next review has opened since: what was not done then is told, and no longer asked for.
+ * @param {Review} review
+ * @param {readonly Review[]} reviews all of the child's
+ * @param {string} on
+ */
+export function isOvertaken(review, reviews, on) {
+  return (
+    ["overdue", "no-access"].includes(standing(review, on)) &&
+    reviews.some(({ from }) => from !== null && from > (review.from ?? "") && from <= on)
+  );
+}
+
+/**
  * Whether a contact for the review can be recorded on that day: late is better than never, early is not a review.
  * A family that declined may change its mind.
  * @param {Review} review
@@ -45,7 +58,8 @@ export function canBeRecorded(review, on) {
 }
 
 /**
- * Reviews of a caseload that stand in one of these ways; the window that closes first comes first.
+ * Reviews of a caseload that stand in one of these ways and are still asked for; the window that closes first
+ * comes first.
  * @template {{reviews: Review[]}} C
  * @param {readonly C[]} children
  * @param {readonly Standing[]} sought
@@ -58,5 +72,6 @@ export function standingSo(children, sought, on, before = "9999-12-31") {
   return children
     .flatMap((child) => child.reviews.map((review) => ({ child, review })))
     .filter(({ review }) => sought.includes(standing(review, on)) && (review.from ?? "") < before)
+    .filter(({ child, review }) => !isOvertaken(review, child.reviews, on))
     .sort((a, b) => last(a.review).localeCompare(last(b.review)));
 }

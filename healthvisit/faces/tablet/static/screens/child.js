@@ -89,7 +89,7 @@ function reviewItem(app, owner, review) {
       "div",
       { class: "hv-timeline__head" },
       h("h3", { class: "nhsuk-heading-s hv-timeline__title" }, review.title),
-      standingTag(review, app.today),
+      standingTag(review, owner.reviews, app.today),
     ),
     h("p", { class: "hv-timeline__when" }, whenWords(review, stands)),
     item

@@ -3,7 +3,7 @@
 
 import { h, hidden } from "../dom.js";
 import { stateWords } from "../outbox.js";
-import { standing } from "../pathway.js";
+import { isOvertaken, standing } from "../pathway.js";
 import { fullName, nhsNumber } from "../patient.js";
 import { ageWords, gestationWords, longDate, nhsNumberWords } from "../words.js";
 
@@ -24,9 +24,14 @@ export function tag(text, colour) {
   return h("strong", { class: `nhsuk-tag nhsuk-tag--${colour}` }, text);
 }
 
-/** @param {import("../pathway.js").Review} review @param {string} on */
-export function standingTag(review, on) {
-  const { text, colour } = TAGS[standing(review, on)];
+/**
+ * @param {import("../pathway.js").Review} review
+ * @param {readonly import("../pathway.js").Review[]} reviews all of the child's
+ * @param {string} on
+ */
+export function standingTag(review, reviews, on) {
+  const isPast = standing(review, on) === "overdue" && isOvertaken(review, reviews, on);
+  const { text, colour } = isPast ? { text: "Not done", colour: "grey" } : TAGS[standing(review, on)];
   return tag(text, colour);
 }
 

@@ -4,7 +4,7 @@
 import { plusDays } from "../civil.js";
 import { h } from "../dom.js";
 import { input } from "../forms.js";
-import { standing, standingSo } from "../pathway.js";
+import { isOvertaken, standing, standingSo } from "../pathway.js";
 import { found, fullName, nhsNumber } from "../patient.js";
 import { ageWords, counted, nhsNumberWords, shortDate, weekdayDate, windowWords } from "../words.js";
 import { childHref, heading, standingTag, stateTag, tag } from "./parts.js";
@@ -172,7 +172,7 @@ function entries(app, list) {
           { class: "hv-row", href: childHref(child) },
           h("span", { class: "hv-row__name" }, fullName(child.patient)),
           h("span", { class: "hv-row__who" }, who(app, child)),
-          h("span", { class: "hv-row__line" }, h("strong", null, review.title), " ", standingTag(review, app.today)),
+          h("span", { class: "hv-row__line" }, h("strong", null, review.title), " ", standingTag(review, child.reviews, app.today)),
           h("span", { class: "hv-row__window" }, windowWords(review.from, review.until)),
           item ? h("span", { class: "hv-row__line" }, stateTag(app, item)) : null,
         ),
@@ -254,7 +254,10 @@ export function search(app) {
 /** @param {App} app @param {Child} child */
 function nextLine(app, child) {
   const on = app.today;
-  const next = child.reviews.find((review) => ["open", "due", "overdue"].includes(standing(review, on)));
+  const next = child.reviews.find(
+    (review) =>
+      ["open", "due", "overdue"].includes(standing(review, on)) && !isOvertaken(review, child.reviews, on),
+  );
   if (!next) return null;
-  return h("span", { class: "hv-row__line" }, h("strong", null, next.title), " ", standingTag(next, on));
+  return h("span", { class: "hv-row__line" }, h("strong", null, next.title), " ", standingTag(next, child.reviews, on));
 }
