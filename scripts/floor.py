@@ -10,7 +10,7 @@ import os
 import time
 
 from flask import Flask, Response, request
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, insert, select, text, true
 
 from healthvisit.database import Database, metadata
 from healthvisit.record import tables as t
@@ -20,34 +20,39 @@ INDEX_ROWS = 5
 
 database = Database(os.environ["FLOOR_DATABASE"])
 metadata.create_all(database.engine, checkfirst=True)
-with database.reading() as start:
-    last = start.execute(select(t.resource.c.rid).order_by(t.resource.c.rid.desc()).limit(1)).scalar() or 0
-rids = itertools.count(last + 1)
+# One process writes to SQLite; PostgreSQL numbers the rows of several.
+numbers = itertools.count(1)
+SEQUENCE = text("select nextval('resource_rid_seq') from generate_series(1, :count)")
 
 READ = (
     select(t.resource_version.c.body)
     .join(t.resource, t.resource.c.rid == t.resource_version.c.rid)
     .where(t.resource.c.type == "Observation", t.resource.c.id == bindparam("id"))
 )
-SEARCH = (
+has_code = select(t.search_token.c.rid).where(
+    t.search_token.c.type == "Observation",
+    t.search_token.c.parameter == "code",
+    t.search_token.c.code == bindparam("code"),
+    t.search_token.c.rid == t.search_reference.c.rid,
+)
+of_patient = (
     select(t.resource_version.c.body)
-    .join(t.search_reference, t.search_reference.c.rid == t.resource_version.c.rid)
+    .select_from(t.search_reference)
+    .join(t.resource_version, t.search_reference.c.rid == t.resource_version.c.rid)
     .where(
         t.search_reference.c.type == "Observation",
         t.search_reference.c.parameter == "patient",
         t.search_reference.c.target_id == bindparam("patient"),
         t.search_reference.c.target_type == "Patient",
-        select(t.search_token.c.rid)
-        .where(
-            t.search_token.c.type == "Observation",
-            t.search_token.c.parameter == "code",
-            t.search_token.c.code == bindparam("code"),
-            t.search_token.c.rid == t.search_reference.c.rid,
-        )
-        .exists(),
     )
     .order_by(t.search_reference.c.main_date.desc())
     .limit(50)
+)
+# Each database in the shape that it answers by index: PostgreSQL makes a hash of all rows out of exists().
+SEARCH = (
+    of_patient.where(has_code.exists())
+    if database.is_sqlite
+    else of_patient.join(has_code.limit(1).lateral(), true())
 )
 
 app = Flask(__name__)
@@ -55,8 +60,11 @@ app = Flask(__name__)
 
 def store(resources: list[dict[str, object]]) -> list[str]:
     at = time.time_ns() // 1000
-    rows = [(next(rids), resource) for resource in resources]
     with database.writing() as connection:
+        if database.is_sqlite:
+            rows = list(zip(numbers, resources, strict=False))
+        else:
+            rows = list(zip(connection.scalars(SEQUENCE, {"count": len(resources)}), resources, strict=True))
         connection.execute(
             insert(t.resource),
             [

@@ -110,10 +110,11 @@ class _Search:
         more = len(matches) > query.count > 0
         matches = matches[: query.count]
         total = None
-        if query.counted:
-            total = self._total(chosen)
-        elif not more and not after:
+        if query.count and not more and not after:
+            # All of them stand on this page: there is nothing to count.
             total = len(matches)
+        elif query.counted:
+            total = self._total(chosen)
         following = _cursor(query, chosen, matches[-1].id) if more else None
         return Page(matches, self._included(matches), total, following)
 
