@@ -80,6 +80,8 @@ def _frame() -> dict[str, Any]:
     here = door.house()
     return {
         "demonstration": here.settings.mode == "demo",
+        # Told wherever the calendar is not the one on the wall (decision 7).
+        "set_to": door.today() if here.settings.clock_offset_days else None,
         "is_signed_in": door.SESSION_ID in session,
     }
 
