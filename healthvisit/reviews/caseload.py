@@ -2,9 +2,8 @@
 5).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from itertools import islice
 
 from healthvisit.definitions import CANONICAL
 from healthvisit.exact_json import JSON
@@ -12,10 +11,9 @@ from healthvisit.programme.boroughs import BY_GSS
 from healthvisit.programme.pathway import Window
 from healthvisit.record.record import Record
 from healthvisit.reviews import encounters, timeline, windows
+from healthvisit.reviews.reading import bodies, chunks
 
 MOST_CHILDREN = 1000
-# Ids asked for in one search.
-CHUNK = 200
 
 
 def of_practitioner(record: Record, practitioner: str | None, on: date) -> JSON:
@@ -34,17 +32,17 @@ def of_practitioner(record: Record, practitioner: str | None, on: date) -> JSON:
     children = children[:MOST_CHILDREN]
     patients = {
         body["id"]: body
-        for chunk in _chunks(children)
-        for body in _each(record, "Patient", ("_id", ",".join(chunk)))
+        for chunk in chunks(children)
+        for body in bodies(record, "Patient", ("_id", ",".join(chunk)))
     }
     contacts: dict[str, list[JSON]] = {}
     gestations: dict[str, timeline.Gestation | None] = {}
-    for chunk in _chunks(children):
+    for chunk in chunks(children):
         of_chunk = ("patient", ",".join(f"Patient/{child}" for child in chunk))
-        for contact in _each(record, "Encounter", of_chunk):
+        for contact in bodies(record, "Encounter", of_chunk):
             contacts.setdefault(_child(contact), []).append(contact)
         code = f"{timeline.SNOMED}|{timeline.GESTATION}"
-        for observation in _each(record, "Observation", of_chunk, ("code", code)):
+        for observation in bodies(record, "Observation", of_chunk, ("code", code)):
             gestations[_child(observation)] = timeline.gestation_of([observation])
     tables = windows.in_force(record.definitions, on)
     rows = [
@@ -82,7 +80,7 @@ def _episodes(record: Record, practitioner: str | None, on: date) -> list[JSON]:
         parameters.append(("care-manager", practitioner))
     found = []
     # One more than the most tells that something was left out.
-    for body in _each(record, "EpisodeOfCare", *parameters):
+    for body in bodies(record, "EpisodeOfCare", *parameters):
         start, end = body["period"].get("start", ""), body["period"].get("end")
         if start[:10] <= on.isoformat() and (end is None or on.isoformat() < end[:10]):
             found.append(body)
@@ -141,16 +139,6 @@ def _organization(record: Record, references: Sequence[str]) -> JSON | None:
         "name": found.get("name", BY_GSS[boroughs[found["id"]]].name),
         "borough": boroughs[found["id"]],
     }
-
-
-def _each(record: Record, type_: str, *parameters: tuple[str, str]) -> Iterator[JSON]:
-    return (version.json() for version in record.each(type_, list(parameters)))
-
-
-def _chunks(ids: Sequence[str]) -> Iterator[list[str]]:
-    rest = iter(ids)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk
 
 
 def _child(resource: JSON) -> str:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from itertools import islice
 from typing import NamedTuple, cast
 
 from healthvisit.definitions import CANONICAL, Definitions
@@ -34,6 +33,7 @@ from healthvisit.record.record import Record
 from healthvisit.reviews import encounters, scoring, timeline
 from healthvisit.reviews.answers import Coding, by_link_id
 from healthvisit.reviews.arrival import BOROUGH_RETURN
+from healthvisit.reviews.reading import bodies, chunks
 
 REVIEWS = ("antenatal", "new-birth", "six-to-eight-week", "one-year", "two-year")
 COVERED = REVIEWS[1:]
@@ -44,8 +44,6 @@ PROVISIONAL = f"{CANONICAL}/StructureDefinition/provisional"
 ABSENT = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 POPULATION = "http://terminology.hl7.org/CodeSystem/measure-population"
 ALL = disclosure.ALL
-# The record's search takes no more values of one parameter.
-CHUNK = 200
 
 
 @dataclass
@@ -199,8 +197,8 @@ def _forms(record: Record, contacts: Sequence[str]) -> dict[str, _Form]:
         body["encounter"]["reference"]: _Form(
             encounters.moment(body.get("authored")), is_complete(body, record.definitions)
         )
-        for chunk in _chunks(contacts)
-        for body in _each(record, "QuestionnaireResponse", ("encounter", ",".join(chunk)))
+        for chunk in chunks(contacts)
+        for body in bodies(record, "QuestionnaireResponse", ("encounter", ",".join(chunk)))
         if body.get("status") in ("completed", "amended")
     }
 
@@ -228,7 +226,7 @@ def _returns(record: Record, quarter: Quarter) -> dict[str, JSON]:
     """
     first_on, last_on = quarter.first_on.isoformat(), quarter.last_on.isoformat()
     found: dict[str, JSON] = {}
-    for body in _each(
+    for body in bodies(
         record,
         "MeasureReport",
         ("measure", BOROUGH_RETURN),
@@ -280,15 +278,15 @@ def _add_coverage(record: Record, quarter: Quarter, found: Mapping[str, _Borough
             continue
         cohort = {
             body["id"]: body
-            for body in _each(
+            for body in bodies(
                 record, "Patient", ("birthdate", f"ge{births[0]}"), ("birthdate", f"le{births[1]}")
             )
         }
-        for chunk in _chunks(sorted(cohort)):
+        for chunk in chunks(sorted(cohort)):
             patients = ("patient", ",".join(f"Patient/{id_}" for id_ in chunk))
             responsible = _responsible(record, patients, on)
             completed: dict[str, list[date]] = {}
-            for body in _each(record, "Encounter", patients, ("type", f"{encounters.REVIEW}|{review}")):
+            for body in bodies(record, "Encounter", patients, ("type", f"{encounters.REVIEW}|{review}")):
                 event = encounters.event(body)
                 if event is not None and event.outcome == "completed" and event.on <= on:
                     completed.setdefault(body["subject"]["reference"].partition("/")[2], []).append(event.on)
@@ -306,7 +304,7 @@ def _responsible(record: Record, patients: tuple[str, str], on: date) -> dict[st
     """Slug of the borough that answers for each child on a day."""
     day = on.isoformat()
     found = {}
-    for body in _each(record, "EpisodeOfCare", patients):
+    for body in bodies(record, "EpisodeOfCare", patients):
         gss = record.definitions.boroughs.get(body["managingOrganization"]["reference"].partition("/")[2])
         start, end = body["period"].get("start", day)[:10], body["period"].get("end")
         if gss is not None and start <= day and (end is None or day < end[:10]):
@@ -538,7 +536,7 @@ def figures(record: Record) -> tuple[QuarterFigures, ...]:
     date.
     """
     newest: dict[tuple[Quarter, str], JSON] = {}
-    for body in _each(record, "MeasureReport", ("measure", DIGITISATION)):
+    for body in bodies(record, "MeasureReport", ("measure", DIGITISATION)):
         key = Quarter.of(date.fromisoformat(body["period"]["start"][:10])), _reporter(body)
         if body.get("status") == "complete" and (key not in newest or _date(newest[key]) <= _date(body)):
             newest[key] = body
@@ -634,13 +632,3 @@ def _date(report: JSON) -> datetime:
     at = datetime.fromisoformat(report["date"])
     # A borough's system may state the day alone.
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-
-
-def _each(record: Record, type_: str, *parameters: tuple[str, str]) -> Iterator[JSON]:
-    return (version.json() for version in record.each(type_, list(parameters)))
-
-
-def _chunks(ids: Sequence[str]) -> Iterator[list[str]]:
-    rest = iter(ids)
-    while chunk := list(islice(rest, CHUNK)):
-        yield chunk
