@@ -56,6 +56,10 @@ class Shell:
     def definitions(self) -> Definitions:
         return definitions.load(self.settings.definitions_folder, self.settings.instruments())
 
+    def close(self) -> None:
+        if "database" in self.__dict__:
+            self.database.dispose()
+
     def now(self) -> datetime:
         return datetime.now(UTC) + timedelta(days=self.settings.clock_offset_days)
 
@@ -65,6 +69,7 @@ class Shell:
 def main(context: click.Context) -> None:
     """The early-years developmental record of Greater Manchester."""
     context.obj = Shell()
+    context.call_on_close(context.obj.close)
 
 
 def service(command: str) -> Requester:
@@ -199,6 +204,7 @@ def demo(context: click.Context, children: int, url: str | None, port: int) -> N
     if url is not None:
         os.environ["HEALTHVISIT_DATABASE_URL"] = url
     shell = context.obj = Shell()
+    context.call_on_close(shell.close)
     context.invoke(migrate)
     context.invoke(load_definitions)
     context.invoke(seed, children=children)

@@ -1,6 +1,7 @@
 """The whole app over a database of the test's own, browsers of its people, and strict reading of a page."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -28,7 +29,10 @@ def an_app(database: Database, folder: Path, **settings: object) -> Flask:
     if settings.get("mode") != "production":
         settings["clock_offset_days"] = (builders.TODAY - datetime.now(UTC).date()).days
     url = database.engine.url.render_as_string(hide_password=False)
-    return create_app(Settings(secrets_folder=secrets, database_url=url, **settings))
+    app = create_app(Settings(secrets_folder=secrets, database_url=url, **settings))
+    # The test's own database closes its connections when the test ends.
+    app.extensions["healthvisit"] = replace(app.extensions["healthvisit"], database=database)
+    return app
 
 
 def a_parent(database: Database, *children: str, name: str = "parent") -> str:
