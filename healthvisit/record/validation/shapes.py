@@ -171,6 +171,9 @@ def _not_understood(_: JSON) -> Faults:
     return against("extension", "this modifierExtension is not understood here", ".url")
 
 
+_NEITHER = "must hold a value or children (ele-1)"
+
+
 class _Parts:
     """What one complex type is made of, by JSON name."""
 
@@ -197,7 +200,8 @@ def _object(parts: _Parts) -> Check:
             elif bad := field(item):
                 faults = _more(faults, _placed(parts, value, name, bad))
         if len(value) < 2 and (not value or "id" in value) and known("resourceType") is None:
-            return [Fault(ONLY_ID, "")]
+            # Nothing at all is never an element; an id alone is one where a primitive's value stands beside it.
+            return [Fault(ONLY_ID, "")] if value else wrong("structure", _NEITHER)
         for label, names in required:
             if label not in value and names.isdisjoint(value):
                 faults = _more(faults, _missing(label, names, value))
@@ -227,7 +231,7 @@ def _placed(parts: _Parts, value: JSON, name: str, bad: list[Fault]) -> list[Fau
             # Where the value stands beside, an id may be all that the other half says.
             if name[0] == "_" and _has_value(sibling, fault.path):
                 continue
-            fault = Fault("structure", "must hold a value or children (ele-1)", fault.path)
+            fault = Fault("structure", _NEITHER, fault.path)
         elif fault.code == NULL and fault.about is not None:
             if isinstance(sibling, list) and len(sibling) > fault.about and sibling[fault.about] is not None:
                 continue
