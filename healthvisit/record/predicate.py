@@ -19,9 +19,12 @@ from healthvisit.record.instants import micros
 from healthvisit.record.tables import audit_event, resource, resource_version, responsibility
 
 
-def readable(reach: Reach, *, at: datetime) -> ColumnElement[bool]:
-    """Rows of `resource` whose current version may be read at this instant."""
-    return readable_then(reach, moment(reach, at))
+def readable(reach: Reach, *, at: datetime, rows: FromClause = resource) -> ColumnElement[bool]:
+    """Rows of `resource`, or of an alias of it, whose current version stands and may be read at this instant.
+
+    What was deleted is not among them: `known_then` says who may be told of the deletion.
+    """
+    return readable_then(reach, moment(reach, at), rows)
 
 
 def moment(reach: Reach, at: datetime) -> int:
@@ -30,32 +33,41 @@ def moment(reach: Reach, at: datetime) -> int:
 
 
 @lru_cache(maxsize=256)
-def readable_then(reach: Reach, moment: int) -> ColumnElement[bool]:
+def readable_then(reach: Reach, moment: int, rows: FromClause = resource) -> ColumnElement[bool]:
     """The same as `readable`, by what it is kept by."""
+    if isinstance(reach, Nothing):
+        return false()
+    return and_(known_then(reach, moment, rows), rows.c.deleted.is_(False))
+
+
+@lru_cache(maxsize=256)
+def known_then(reach: Reach, moment: int, rows: FromClause = resource) -> ColumnElement[bool]:
+    """Rows of `resource`, or of an alias of it, that may be read or, where they were deleted, be known to have
+    been there."""
     match reach:
         case BoroughReach():
             return or_(
-                resource.c.audience == "shared",
+                rows.c.audience == "shared",
                 and_(
-                    resource.c.audience == "child",
+                    rows.c.audience == "child",
                     # What a team wrote it may read again, even after the child has moved.
-                    or_(_answers_for_child(reach, resource), resource.c.author_borough.in_(reach.boroughs)),
+                    or_(_answers_for_child(reach, rows), rows.c.author_borough.in_(reach.boroughs)),
                 ),
-                and_(resource.c.audience == "borough", resource.c.author_borough.in_(reach.boroughs)),
-                resource.c.audience == "published",
+                and_(rows.c.audience == "borough", rows.c.author_borough.in_(reach.boroughs)),
+                rows.c.audience == "published",
             )
         case ChildReach():
             return or_(
-                resource.c.audience == "shared",
+                rows.c.audience == "shared",
                 and_(
-                    resource.c.audience == "child",
-                    resource.c.type.in_(visibility.TYPES),
-                    resource.c.child_rid.in_(_children(reach.children)),
-                    or_(resource.c.type == "Patient", resource.c.released_at <= moment),
+                    rows.c.audience == "child",
+                    rows.c.type.in_(visibility.TYPES),
+                    rows.c.child_rid.in_(_children(reach.children)),
+                    or_(rows.c.type == "Patient", rows.c.released_at <= moment),
                 ),
             )
         case PublishedReach():
-            return resource.c.audience.in_(("shared", "published"))
+            return rows.c.audience.in_(("shared", "published"))
         case WholeRecord():
             return true()
         case Nothing():

@@ -1,7 +1,7 @@
 """Tables of the record.
 
 `resource` points at the current version and holds what the server alone decides: whose it is and who may
-reach it. `resource_version` is append-only and keeps the JSON as it was sent. The four `search_*` tables are
+reach it. `resource_version` is append-only and keeps the JSON as it was sent. The `search_*` tables are
 narrow index rows of the current version. Instants are microseconds since 1970 UTC, so that both databases
 compare them alike.
 """
@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -46,6 +47,8 @@ resource = Table(
     Column("author_borough", Text),
     # when a professional released it to the parents
     Column("released_at", BigInteger),
+    # the current version is its deletion: it has no body and no search rows
+    Column("deleted", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("type", "id"),
     Index(None, "child_rid", "type"),
     Index(None, "type", "updated_at", "rid"),
@@ -62,6 +65,8 @@ resource_version = Table(
     Column("account", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("rid", "version"),
+    # history of a type and of the whole record, in the order of time
+    Index(None, "updated_at", "rid"),
 )
 
 # Which borough answers for a child, from EpisodeOfCare: from the first day to before the last.
@@ -158,6 +163,42 @@ search_string = Table(
     Column("exact", Word, nullable=False),
     Column("rid", Rid, nullable=False),
     PrimaryKeyConstraint("type", "parameter", "folded", "exact", "rid"),
+    Index(None, "rid"),
+    sqlite_with_rowid=False,
+)
+
+# Numbers are kept as texts that sort as the numbers do (search/number.py): exact, whatever their digits.
+search_quantity = Table(
+    "search_quantity",
+    metadata,
+    Column("type", Word, nullable=False),
+    Column("parameter", Word, nullable=False),
+    Column("low", Word, nullable=False),
+    Column("high", Word, nullable=False),
+    Column("code", Word, nullable=False),  # of the unit; "" for a plain number
+    Column("system", Word, nullable=False),
+    Column("rid", Rid, nullable=False),
+    PrimaryKeyConstraint("type", "parameter", "low", "rid", "high", "code", "system"),
+    Index(None, "rid"),
+    sqlite_with_rowid=False,
+)
+
+# Composite parameters: two values that stand in the same repeat, a code and a code or quantity.
+search_pair = Table(
+    "search_pair",
+    metadata,
+    Column("type", Word, nullable=False),
+    Column("parameter", Word, nullable=False),
+    Column("code", Word, nullable=False),
+    Column("system", Word, nullable=False),
+    Column("second_code", Word, nullable=False),
+    Column("second_system", Word, nullable=False),
+    Column("low", Word, nullable=False),  # "" where the second value is a code
+    Column("high", Word, nullable=False),
+    Column("rid", Rid, nullable=False),
+    PrimaryKeyConstraint(
+        "type", "parameter", "code", "low", "rid", "system", "second_code", "second_system", "high"
+    ),
     Index(None, "rid"),
     sqlite_with_rowid=False,
 )
