@@ -21,13 +21,13 @@ from healthvisit.record.tables import audit_event, resource
 
 _COLUMNS = (
     "id", "recorded_at", "interaction", "outcome", "account", "role", "client", "type", "resource_id",
-    "version", "child_rid", "request",
+    "version", "child_rid", "request", "detail",
 )  # fmt: skip
 DONE, REFUSED, FAILED = 0, 4, 8
 
 _ACTIONS = {
     "read": "R", "vread": "R", "history-instance": "R", "search-type": "E", "create": "C", "update": "U",
-    "transaction": "E",
+    "transaction": "E", "operation": "E",
 }  # fmt: skip
 _OUTCOMES = {DONE: "Done", REFUSED: "Refused", FAILED: "Failed"}
 _RESTFUL = "http://hl7.org/fhir/restful-interaction"
@@ -44,7 +44,9 @@ MOST_COUNT = 1000
 
 @dataclass
 class Event:
-    """One interaction, while it happens. interaction: FHIR restful-interaction code."""
+    """One interaction, while it happens. interaction: FHIR restful-interaction code. detail: an operation's
+    name, and what it came to in numbers; never anything of a person.
+    """
 
     interaction: str
     type: str | None = None
@@ -52,6 +54,7 @@ class Event:
     version: int | None = None
     child_rid: int | None = None
     outcome: int = DONE
+    detail: str | None = None
 
     @property
     def writes(self) -> bool:
@@ -81,6 +84,7 @@ def write(
                 event.version,
                 event.child_rid,
                 request,
+                event.detail,
             )
             for event in events
         ],
@@ -211,6 +215,8 @@ def _event(row: Row[Any]) -> JSON:
         entities.append(
             {"type": {"system": _RESOURCE_TYPES, "code": row.type}, "role": _object_role("24", "Query")}
         )
+    if row.detail is not None:
+        entities.append({"name": row.detail, "role": _object_role("20", "Job")})
     entities.append({"what": {"identifier": {"value": row.request}}, "type": _REQUEST})
     return {
         "resourceType": "AuditEvent",

@@ -44,6 +44,7 @@ from healthvisit.record.errors import (
     Unprocessable,
     VersionConflict,
 )
+from healthvisit.record.inside import Inside
 from healthvisit.record.search import query as queries
 from healthvisit.record.search import select as selects
 from healthvisit.record.tables import resource, resource_version
@@ -360,6 +361,23 @@ class Record:
         ]
         return len(writings)
 
+    @contextmanager
+    def operation(self, name: str, type_: str | None = None, id_: str | None = None) -> Iterator[Inside]:
+        """One operation of a file of its own in this room, under one audit event. name: "$everything"."""
+        with self._interaction("operation", type_, id_) as event:
+            event.detail = name
+            yield Inside(
+                self._connection,
+                self.requester,
+                self._reach,
+                self.definitions,
+                self.at,
+                self.on,
+                event,
+                self._permitted,
+                self._seen,
+            )
+
     # What the interactions share
 
     @cached_property
@@ -367,7 +385,7 @@ class Record:
         return predicate.readable(self._reach, at=self.at)
 
     @contextmanager
-    def _interaction(self, code: str, type_: str, id_: str | None = None) -> Iterator[Event]:
+    def _interaction(self, code: str, type_: str | None, id_: str | None = None) -> Iterator[Event]:
         """One audit event, whether it is done or refused."""
         # A text that is no id is not written down: it can hold anything.
         event = Event(code, type_, id_ if id_ is not None and references.is_id(id_) else None)

@@ -231,5 +231,30 @@ audit_event = Table(
     Column("version", Integer),
     Column("child_rid", Rid),
     Column("request", Text, nullable=False),  # one id for all events of one request
+    Column("detail", Text),  # an operation's name, and what it came to in numbers
     Index(None, "child_rid", "seq"),
+)
+
+# One Bulk Data export: what was asked, by whom, who works on it now, and what came of it. Kept after its files.
+export_job = Table(
+    "export_job",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("epoch", Integer, nullable=False),  # of the account when it asked
+    Column("scopes", Text, nullable=False),
+    Column("asked", LargeBinary, nullable=False),  # JSON: export.Asked
+    Column("request", Text, nullable=False),  # as in audit_event
+    Column("asked_at", BigInteger, nullable=False),
+    # waiting, running, done, failed, cancelled or forgotten
+    Column("state", Text, nullable=False),
+    # which try this is: a worker that lost its lease no longer writes
+    Column("attempt", Integer, nullable=False),
+    Column("leased_until", BigInteger, nullable=False),
+    Column("written", BigInteger, nullable=False),  # resources so far
+    Column("answer", LargeBinary),  # JSON: export.Answer
+    Column("expires_at", BigInteger),
+    Index(None, "state", "asked_at"),
+    Index(None, "account", "state"),
 )
