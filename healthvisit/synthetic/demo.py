@@ -117,7 +117,7 @@ def make(
         clients.register(
             connection,
             name="Bury child health system",
-            scope="system/*.crus",
+            scope="system/*.cruds",
             jwks={"keys": [key]},
             account=system,
             client_id=CLIENT_ID,

@@ -3,15 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from healthvisit.accounts import clients
-from healthvisit.cli import DEMO_DAY, TABLET, TABLET_SCOPE
 from healthvisit.database import Database
 from healthvisit.definitions import Definitions
-from healthvisit.record import record as the_record
-from healthvisit.synthetic.seed import seed
-from tests import builders
 from tests.conftest import Copy, _template, migrate
-from tests.flows.demonstration import BASE, STAFF_APP, STAFF_SCOPE, Demonstration
+from tests.flows.demonstration import Demonstration, fill
 
 CHILDREN = 150
 
@@ -25,25 +20,11 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _seeded(
     tmp_path_factory: pytest.TempPathFactory, definitions: Definitions, secrets: Path
 ) -> Iterator[Copy]:
-    def fill(database: Database) -> None:
+    def prepare(database: Database) -> None:
         migrate(database)
-        with the_record.opened(
-            database, builders.a_requester("service"), definitions=definitions, at=builders.NOW, writing=True
-        ) as record:
-            record.load_definitions(definitions)
-        with database.writing() as connection:
-            for client_id, scope in ((TABLET, TABLET_SCOPE), (STAFF_APP, STAFF_SCOPE)):
-                clients.register(
-                    connection,
-                    client_id=client_id,
-                    name=client_id,
-                    scope=scope,
-                    redirect_uris=[f"{BASE}/tablet/signed-in"],
-                    first_party=True,
-                )
-        seed(database, definitions, children=CHILDREN, as_at=DEMO_DAY, keys_folder=secrets)
+        fill(database, definitions, secrets, children=CHILDREN)
 
-    yield from _template(tmp_path_factory.mktemp("seeded"), fill)
+    yield from _template(tmp_path_factory.mktemp("seeded"), prepare)
 
 
 @pytest.fixture

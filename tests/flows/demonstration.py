@@ -15,30 +15,57 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 from werkzeug.test import TestResponse
 
-from healthvisit.accounts import keys, people
+from healthvisit.accounts import clients, keys, people
 from healthvisit.app import create_app
 from healthvisit.cli import DEMO_DAY, TABLET, TABLET_SCOPE
 from healthvisit.config import Settings
 from healthvisit.database import Database
+from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps, loads
+from healthvisit.record import record as the_record
 from healthvisit.synthetic import demo
+from healthvisit.synthetic.seed import seed
+from tests import builders
 
 BASE = "http://127.0.0.1:8000"
 FHIR = "application/fhir+json"
-STAFF_APP, STAFF_SCOPE = "staff-app", "user/*.crus"
+STAFF_APP, STAFF_SCOPE = "staff-app", "user/*.cruds"
+
+
+def fill(database: Database, definitions: Definitions, secrets: Path, *, children: int) -> None:
+    """Into a database that has its tables: the definitions, two apps of health visitors, invented children."""
+    with the_record.opened(
+        database, builders.a_requester("service"), definitions=definitions, at=builders.NOW, writing=True
+    ) as record:
+        record.load_definitions(definitions)
+    with database.writing() as connection:
+        for client_id, scope in ((TABLET, TABLET_SCOPE), (STAFF_APP, STAFF_SCOPE)):
+            clients.register(
+                connection,
+                client_id=client_id,
+                name=client_id,
+                scope=scope,
+                redirect_uris=[f"{BASE}/tablet/signed-in"],
+                first_party=True,
+            )
+    seed(database, definitions, children=children, as_at=DEMO_DAY, keys_folder=secrets)
 
 
 class Demonstration:
-    """app: the service on its own copy of a seeded record, believing that it is 15 February 2021."""
+    """app: the service on its own copy of a seeded record, believing that it is 15 February 2021.
 
-    def __init__(self, url: str, secrets: Path) -> None:
+    base: the address that the service believes to be its own.
+    """
+
+    def __init__(self, url: str, secrets: Path, *, base: str = BASE) -> None:
         keys.ensure(secrets)
         self.secrets = secrets
         self.settings = Settings(
             database_url=url,
             secrets_folder=secrets,
-            base_url=BASE,
+            base_url=base,
             clock_offset_days=(DEMO_DAY - datetime.now(UTC).date()).days,
+            access_token_s=3600,
         )
         self.app = create_app(self.settings)
         self.database: Database = self.app.extensions["healthvisit"].database
@@ -94,7 +121,7 @@ class Demonstration:
                 "redirect_uri": f"{BASE}/tablet/signed-in",
                 "scope": scope,
                 "state": "a-state-of-the-tablet",
-                "aud": f"{BASE}/fhir",
+                "aud": self.settings.fhir_base,
                 "code_challenge": challenge,
                 "code_challenge_method": "S256",
             },
@@ -114,14 +141,14 @@ class Demonstration:
         claims = {
             "iss": demo.CLIENT_ID,
             "sub": demo.CLIENT_ID,
-            "aud": f"{BASE}/token",
+            "aud": f"{self.settings.base_url}/token",
             "jti": str(uuid.uuid4()),
             "iat": at,
             "exp": at + 200,
         }
         return self._token(
             grant_type="client_credentials",
-            scope="system/*.crus",
+            scope="system/*.cruds",
             client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
             client_assertion=jwt.encode({"alg": "ES384", "kid": key.kid}, claims, key, algorithms=["ES384"]),
         )

@@ -22,7 +22,7 @@ CAPABILITIES = [
     "permission-user",
     "permission-v2",
 ]
-SCOPES = ["launch/patient", "offline_access", "patient/*.rs", "user/*.crus"]
+SCOPES = ["launch/patient", "offline_access", "patient/*.rs", "user/*.cruds"]
 
 
 @blueprint.get("/fhir/.well-known/smart-configuration")
@@ -70,7 +70,7 @@ def _endpoints() -> dict[str, Any]:
             "grant_types_supported": ["client_credentials"],
             "response_types_supported": [],
             "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-            "scopes_supported": ["system/*.crus"],
+            "scopes_supported": ["system/*.cruds"],
         }
     return {
         **common,
@@ -78,5 +78,5 @@ def _endpoints() -> dict[str, Any]:
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "response_types_supported": ["code"],
         "token_endpoint_auth_methods_supported": ["private_key_jwt", "none"],
-        "scopes_supported": [*SCOPES, "system/*.crus"],
+        "scopes_supported": [*SCOPES, "system/*.cruds"],
     }
