@@ -11,27 +11,39 @@ from healthvisit.access.requester import Requester
 
 # FHIR types that hold no child's data. Letters are SMART's.
 SHARED_TYPES = (
-    "Organization", "Practitioner", "PractitionerRole", "Questionnaire", "PlanDefinition", "Measure",
-    "CodeSystem", "ValueSet", "SearchParameter", "StructureDefinition",
+    "Organization", "Practitioner", "PractitionerRole", "Location", "HealthcareService", "Questionnaire",
+    "PlanDefinition", "Measure", "Library", "CodeSystem", "ValueSet", "SearchParameter", "StructureDefinition",
+    "OperationDefinition", "CapabilityStatement",
 )  # fmt: skip
-CHILD_TYPES = (
-    "Patient", "RelatedPerson", "EpisodeOfCare", "Encounter", "QuestionnaireResponse", "Observation",
-    "Provenance",
+# A child's clinical and working papers: what was entered by mistake may be deleted.
+_PAPERS = (
+    "RelatedPerson", "Encounter", "QuestionnaireResponse", "Observation", "Condition", "Immunization", "Flag",
+    "CarePlan", "CareTeam", "Task", "ServiceRequest", "Communication", "Consent", "Appointment",
+    "DocumentReference", "Binary", "List", "Composition", "RiskAssessment",
 )  # fmt: skip
+CHILD_TYPES = ("Patient", "EpisodeOfCare", *_PAPERS, "Provenance")
+# What a borough keeps for itself: its returns, and its lists of children.
+BOROUGH_TYPES = ("MeasureReport", "Group")
+
+# The child itself, who answered for it, and what was done to the record are never deleted.
+_OF_A_CHILD = {
+    **dict.fromkeys(("Patient", "EpisodeOfCare"), "crus"),
+    **dict.fromkeys(_PAPERS, "cruds"),
+    "Provenance": "crs",
+    "Group": "cruds",
+}
 
 # The most a role may do, whatever its scopes say. A type not named is not reached.
 PERMITTED: dict[str, dict[str, str]] = {
     "health-visitor": {
-        **dict.fromkeys(CHILD_TYPES, "crus"),
+        **_OF_A_CHILD,
         **dict.fromkeys(SHARED_TYPES, "rs"),
         "AuditEvent": "rs",
         "MeasureReport": "rs",
-        "Provenance": "crs",
     },
     "system-client": {
-        **dict.fromkeys(CHILD_TYPES, "crus"),
+        **_OF_A_CHILD,
         **dict.fromkeys(SHARED_TYPES, "rs"),
-        "Provenance": "crs",
         "MeasureReport": "crs",
     },
     "parent": {
@@ -41,7 +53,10 @@ PERMITTED: dict[str, dict[str, str]] = {
     "commissioner": dict.fromkeys(
         ("MeasureReport", "Measure", "Organization", "CodeSystem", "ValueSet", "PlanDefinition"), "rs"
     ),
-    "service": dict.fromkeys((*CHILD_TYPES, *SHARED_TYPES, "MeasureReport", "AuditEvent"), "crus"),
+    "service": {
+        **dict.fromkeys((*SHARED_TYPES, "Provenance", "MeasureReport", "AuditEvent"), "crus"),
+        **{type_: letters for type_, letters in _OF_A_CHILD.items() if type_ != "Provenance"},
+    },
 }
 
 

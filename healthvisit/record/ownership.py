@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from healthvisit.access.reach import CHILD_TYPES, SHARED_TYPES
+from healthvisit.access.reach import BOROUGH_TYPES, CHILD_TYPES, SHARED_TYPES
 from healthvisit.access.requester import Requester
 from healthvisit.definitions import CANONICAL, Definitions
 from healthvisit.exact_json import JSON
@@ -30,6 +30,44 @@ _CHILD_ELEMENT = {
     "Encounter": "subject",
     "QuestionnaireResponse": "subject",
     "Observation": "subject",
+    "Condition": "subject",
+    "Immunization": "patient",
+    "Flag": "subject",
+    "CarePlan": "subject",
+    "CareTeam": "subject",
+    "Task": "for",
+    "ServiceRequest": "subject",
+    "Communication": "subject",
+    "Consent": "patient",
+    "DocumentReference": "subject",
+    "List": "subject",
+    "Composition": "subject",
+    "RiskAssessment": "subject",
+}
+# The child of these is that of another of the child's resources, which may be written with them: asked after
+# the others, in this order.
+_FOLLOWING = ("Binary", "Provenance")
+# Where each type says of which day it speaks: the first that is there.
+_DAYS = {
+    "EpisodeOfCare": ("period",),
+    "Encounter": ("period",),
+    "QuestionnaireResponse": ("authored",),
+    "Observation": ("effectiveDateTime", "effectiveInstant", "effectivePeriod"),
+    "Condition": ("recordedDate", "onsetDateTime", "onsetPeriod"),
+    "Immunization": ("occurrenceDateTime",),
+    "Flag": ("period",),
+    "CarePlan": ("created", "period"),
+    "CareTeam": ("period",),
+    "Task": ("authoredOn", "executionPeriod"),
+    "ServiceRequest": ("authoredOn", "occurrenceDateTime", "occurrencePeriod"),
+    "Communication": ("sent", "received"),
+    "Consent": ("dateTime",),
+    "Appointment": ("created", "start"),
+    "DocumentReference": ("date",),
+    "List": ("date",),
+    "Composition": ("date",),
+    "RiskAssessment": ("occurrenceDateTime", "occurrencePeriod"),
+    "Provenance": ("occurredDateTime", "occurredPeriod", "recorded"),
 }
 # What a professional may release to the parents.
 _RELEASED = ("Encounter", "Observation")
@@ -69,7 +107,8 @@ class Responsibility(NamedTuple):
 
 
 def child_keys(type_: str, body: JSON) -> tuple[tuple[Key, str], ...]:
-    """The Patient that a child's resource names, with the Reference's FHIRPath; for Provenance, its targets.
+    """The Patient that a child's resource names, with the Reference's FHIRPath; for Provenance its targets, for
+    Binary whatever of the child's its securityContext names.
 
     Raises Unprocessable where it names none: what is nobody's could be reached by nobody, or by everybody.
     """
@@ -84,12 +123,35 @@ def child_keys(type_: str, body: JSON) -> tuple[tuple[Key, str], ...]:
                 (Issue("required", "A target of a child's record is needed.", "Provenance.target"),)
             )
         return found
+    if type_ == "Binary":
+        place = "Binary.securityContext"
+        key = references.literal(body.get("securityContext", {}).get("reference", ""))
+        if key is None or key[0] not in CHILD_TYPES:
+            raise Unprocessable((Issue("required", "A reference to a child's record is needed.", place),))
+        return ((key, place),)
+    if type_ == "Appointment":
+        return _who_comes(body)
     element = _CHILD_ELEMENT[type_]
     place = f"{type_}.{element}"
     key = references.literal(body.get(element, {}).get("reference", ""))
     if key is None or key[0] != "Patient":
         raise Unprocessable((Issue("required", "A reference Patient/id to a child is needed.", place),))
     return ((key, place),)
+
+
+def _who_comes(appointment: JSON) -> tuple[tuple[Key, str], ...]:
+    """The one Patient among the participants of an Appointment."""
+    found = tuple(
+        (key, f"Appointment.participant[{index}].actor")
+        for index, participant in enumerate(appointment.get("participant", ()))
+        if (key := references.literal(participant.get("actor", {}).get("reference", "")))
+        and key[0] == "Patient"
+    )
+    if len(found) != 1:
+        raise Unprocessable(
+            (Issue("required", "One participant who is a child is needed.", "Appointment.participant"),)
+        )
+    return found
 
 
 def released_at(type_: str, body: JSON) -> int | None:
@@ -188,6 +250,12 @@ def author_borough(
     raise Unprocessable((Issue("business-rule", "It is not clear which borough's child this is.", place),))
 
 
+def of_a_borough(body: JSON, requester: Requester, definitions: Definitions) -> Owned:
+    """Whose a borough's own resource is. Raises Unprocessable where it is not the requester's borough's."""
+    of = of_report if body["resourceType"] == "MeasureReport" else of_group
+    return of(body, requester, definitions)
+
+
 def of_report(body: JSON, requester: Requester, definitions: Definitions) -> Owned:
     """A MeasureReport: frozen figures when the service itself writes them, else a borough's own return."""
     if requester.role == "service" and not requester.boroughs:
@@ -207,6 +275,28 @@ def of_report(body: JSON, requester: Requester, definitions: Definitions) -> Own
     return Owned("borough", author_borough=borough)
 
 
+def of_group(body: JSON, requester: Requester, definitions: Definitions) -> Owned:
+    """A Group: a list of children that a borough keeps, by the service that manages it.
+
+    Raises Unprocessable for members that are not children, and where the borough is not the requester's.
+    """
+    for index, member in enumerate(body.get("member", ())):
+        key = references.literal(member["entity"].get("reference", ""))
+        if key is None or key[0] != "Patient":
+            place = f"Group.member[{index}].entity"
+            raise Unprocessable((Issue("business-rule", "A member is a child: Patient/id.", place),))
+    key = references.literal(body.get("managingEntity", {}).get("reference", ""))
+    borough = definitions.boroughs.get(key[1]) if key and key[0] == "Organization" else None
+    if requester.role == "service" and not requester.boroughs:
+        return Owned("borough", author_borough=borough)
+    if key is None and len(requester.boroughs) == 1:
+        borough = next(iter(requester.boroughs))
+    if borough not in requester.boroughs:
+        text = "A group is managed by the requester's own service."
+        raise Unprocessable((Issue("business-rule", text, "Group.managingEntity"),))
+    return Owned("borough", author_borough=borough)
+
+
 def is_shared(type_: str) -> bool:
     return type_ in SHARED_TYPES
 
@@ -215,15 +305,22 @@ def is_of_a_child(type_: str) -> bool:
     return type_ in CHILD_TYPES
 
 
+def is_of_a_borough(type_: str) -> bool:
+    return type_ in BOROUGH_TYPES
+
+
+def order(type_: str) -> int:
+    """In which order the child of resources that are written together can be told."""
+    return _FOLLOWING.index(type_) + 1 if type_ in _FOLLOWING else 0
+
+
 def day_of(body: Mapping[str, Any]) -> date | None:
     """The civil date that a resource speaks of, as it was stated, or None where it states none."""
-    text = (
-        body.get("effectiveDateTime")
-        or body.get("authored")
-        or (body.get("period") or {}).get("start")
-        or (body.get("effectivePeriod") or {}).get("start")
-    )
-    return civil_date(text)
+    for element in _DAYS.get(body["resourceType"], ()):
+        value = body.get(element)
+        if value is not None:
+            return civil_date(value.get("start") if isinstance(value, dict) else value)
+    return None
 
 
 def london_date(at: datetime) -> date:

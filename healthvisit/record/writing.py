@@ -206,8 +206,7 @@ class Writer:
         child_rids = {key: target.child_rid for key, target in targets.items()}
         child_rids |= {writing.key: writing.rid for writing in writings if writing.type == "Patient"}
         of_children = [writing for writing in writings if ownership.is_of_a_child(writing.type)]
-        # Provenance comes last: its child is that of its targets, which may be written with it.
-        of_children.sort(key=lambda writing: writing.type == "Provenance")
+        of_children.sort(key=lambda writing: ownership.order(writing.type))
         for writing in of_children:
             with _placed(writing):
                 child_rids[writing.key] = _child_rid(writing, child_rids)
@@ -253,9 +252,9 @@ class Writer:
             writing.owned = Owned("child", child_rid, author, released)
         _refuse_other_children(of_children, child_rids)
         for writing in writings:
-            if writing.type == "MeasureReport":
+            if ownership.is_of_a_borough(writing.type):
                 with _placed(writing):
-                    writing.owned = ownership.of_report(writing.body, self.requester, self.definitions)
+                    writing.owned = ownership.of_a_borough(writing.body, self.requester, self.definitions)
         return made
 
     def _standing(self, child_rids: set[int]) -> dict[int, list[Responsibility]]:

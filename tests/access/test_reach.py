@@ -46,10 +46,28 @@ def test_a_parent_writes_nothing(letter):
     assert not any(reach.permits(a_requester("parent"), type_, letter) for type_ in reach.CHILD_TYPES)
 
 
-@pytest.mark.parametrize("role", reach.PERMITTED)
-def test_nobody_deletes(role):
-    assert not any("d" in letters for letters in reach.PERMITTED[role].values())
+def test_a_professional_may_delete_a_childs_papers_and_never_the_child_or_the_account_of_what_was_done():
+    kept = {"Patient", "EpisodeOfCare", "Provenance", "AuditEvent", "MeasureReport", *reach.SHARED_TYPES}
+    for role, permitted in reach.PERMITTED.items():
+        deleted = {type_ for type_, letters in permitted.items() if "d" in letters}
+        assert not deleted & kept
+        may = role not in ("parent", "commissioner")
+        assert deleted == ({*reach.CHILD_TYPES, "Group"} - kept if may else set())
+
+
+@pytest.mark.parametrize("type_", ["Location", "HealthcareService", "Library", "CapabilityStatement"])
+@pytest.mark.parametrize("role", ["health-visitor", "system-client", "parent", "commissioner"])
+def test_what_all_staff_share_is_written_by_the_services_own_commands_alone(role, type_):
+    assert not any(reach.permits(a_requester(role), type_, letter) for letter in "cud")
+
+
+@pytest.mark.parametrize(
+    "type_", ["Flag", "Condition", "DocumentReference", "Communication", "Group", "List"]
+)
+@pytest.mark.parametrize("role", ["parent", "commissioner"])
+def test_a_professionals_working_papers_are_for_professionals(role, type_):
+    assert not any(reach.permits(a_requester(role), type_, letter) for letter in "cruds")
 
 
 def test_a_type_that_no_role_names_is_permitted_to_nobody():
-    assert not any(reach.permits(a_requester(role), "Binary", "r") for role in reach.PERMITTED)
+    assert not any(reach.permits(a_requester(role), "Subscription", "r") for role in reach.PERMITTED)
