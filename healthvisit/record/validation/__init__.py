@@ -10,7 +10,7 @@ shapes.py         the table of elements, compiled into checks
 primitives.py     dates, ids, numbers, text
 narrative.py      the XHTML that is let in
 references.py     what may lead where
-rules.py          the invariants of R4 by key, and which of them are not checked
+rules.py          the invariants of R4 by key
 profiles.py       UK Core and our own extensions
 dates.py          what partial dates mean
 plausible.py      dates and measurements that can be true
@@ -130,9 +130,9 @@ def _gate(definitions: Definitions) -> Shapes:
 
 
 def _collect(found: dict[str, list[Rule]], place: str, stated: JSON, by_key: Mapping[str, Rule]) -> None:
-    keys = [key for key in stated.get("rules", ()) if key in by_key]
-    if keys:
-        found[place] = [by_key[key] for key in keys]
+    for key in stated.get("rules", ()):
+        if key in by_key:
+            found.setdefault(rules.STATED_ABOVE.get(key, place), []).append(by_key[key])
 
 
 def _unknown_type() -> Fault:

@@ -1,7 +1,8 @@
 """Narrative: a small, strict piece of XHTML, refused and never rewritten.
 
 Allowed is what https://hl7.org/fhir/R4/narrative.html#xhtml allows (txt-1), and less where a browser would
-fetch or run something: pictures only from inside the resource, links only to pages and addresses, no url().
+fetch or run something: pictures only from inside the resource or from a file beside the page that shows it,
+links only to pages and addresses.
 """
 
 import re
@@ -27,7 +28,10 @@ _ATTRIBUTES = frozenset(_ATTRIBUTES_TEXT.split())
 _LINK = re.compile(r"(?:https?://|mailto:|tel:|#|\./|\.\./|[A-Za-z0-9_])[^\x00-\x20]*", re.IGNORECASE)
 _SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*:", re.IGNORECASE)
 _SAFE_SCHEMES = ("http:", "https:", "mailto:", "tel:")
-_PICTURE = re.compile(r"#[A-Za-z0-9\-.]{1,64}|data:image/(?:png|gif|jpeg);base64,[A-Za-z0-9+/=\s]+")
+# A name without a slash leads to no other host and to nothing but a picture.
+_FILE = r"[A-Za-z0-9_\-]{1,64}\.(?:png|gif|jpe?g)|data: ?image/(?:png|gif|jpeg);base64,[A-Za-z0-9+/=\s]+"
+_PICTURE = re.compile(rf"#[A-Za-z0-9\-.]{{1,64}}|{_FILE}")
+_BACKGROUND = re.compile(rf"\burl\((?:{_FILE})\)")
 # A backslash or a comment could hide the words from us, but not from a browser.
 _BAD_STYLE = re.compile(r"url|expression|javascript|behaviou?r|binding|[\\@<]|/\*", re.IGNORECASE)
 
@@ -88,10 +92,12 @@ def _attribute(element: str, attribute: str, value: str) -> None:
         return
     if attribute not in _ATTRIBUTES:
         raise _RefusedError("an attribute is not among those allowed in a narrative")
-    if attribute == "style" and _BAD_STYLE.search(value):
+    if attribute == "style" and _BAD_STYLE.search(_BACKGROUND.sub("", value)):
         raise _RefusedError("a style must not name another place or carry code")
     if attribute == "src" and not (element == "img" and _PICTURE.fullmatch(value)):
-        raise _RefusedError("a picture must stand in the resource itself")
+        raise _RefusedError(
+            "a picture must stand in the resource itself, or beside the page by its plain name"
+        )
     if attribute in ("href", "cite", "longdesc"):
         scheme = _SCHEME.match(value)
         if not _LINK.fullmatch(value) or (scheme and scheme[0].lower() not in _SAFE_SCHEMES):

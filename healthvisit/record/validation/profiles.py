@@ -46,6 +46,7 @@ _BIRTH_SEX: Codes = {
     "http://terminology.hl7.org/CodeSystem/v3-AdministrativeGender": frozenset(["F", "M", "UN"]),
     "http://terminology.hl7.org/CodeSystem/v3-NullFlavor": frozenset(["UNK"]),
 }
+_DEATH: Codes = {f"{_UK_CORE}/CodeSystem/UKCore-DeathNotificationStatus": frozenset(["1", "2", "U"])}
 
 
 def rules(definitions: Definitions) -> dict[str, list[Callable[[Any], Faults]]]:
@@ -60,6 +61,11 @@ def rules(definitions: Definitions) -> dict[str, list[Callable[[Any], Faults]]]:
         f"{_UK_CORE}/StructureDefinition/Extension-UKCore-EthnicCategory": _holds(
             "valueCodeableConcept", None
         ),
+        f"{_UK_CORE}/StructureDefinition/Extension-UKCore-DeathNotificationStatus": _death_status,
+        f"{_UK_CORE}/StructureDefinition/Extension-UKCore-ParentPresent": _holds("valueBoolean", None),
+        f"{_UK_CORE}/StructureDefinition/Extension-UKCore-VaccinationProcedure": _holds(
+            "valueCodeableConcept", None
+        ),
         f"{_HL7}/patient-birthTime": _holds("valueDateTime", None),
     }
     for structure in definitions.of_type("StructureDefinition"):
@@ -70,6 +76,7 @@ def rules(definitions: Definitions) -> dict[str, list[Callable[[Any], Faults]]]:
         "Extension": [_known_extension(extensions)],
         "Coding": [_own_code(_own_systems(definitions))],
         "Patient": [_one_nhs_number],
+        "Immunization": [_says_why_not],
     }
 
 
@@ -91,6 +98,22 @@ def _one_nhs_number(patient: JSON) -> Faults:
         Fault("business-rule", "a child has one NHS number", f".identifier[{at}]", business=True)
         for at in places[1:]
     ] or None
+
+
+def _says_why_not(immunization: JSON) -> Faults:
+    """UK Core Immunization 2.4.0, ukcore-imm-001."""
+    if immunization["status"] != "not-done" or "statusReason" in immunization:
+        return None
+    text = "ukcore-imm-001: If the immunization status is 'not-done' then the status reason SHALL be present"
+    return against("invariant", text, ".statusReason")
+
+
+def _death_status(extension: JSON) -> Faults:
+    """UK Core's extension of two: how the death was notified, once; and from when."""
+    told = [each for each in extension.get("extension", ()) if each["url"] == "deathNotificationStatus"]
+    if len(told) != 1:
+        return against("extension", "this extension holds deathNotificationStatus once", ".extension")
+    return _holds("valueCodeableConcept", _DEATH)(told[0])
 
 
 def _known_extension(known: Mapping[str, Callable[[JSON], Faults]]) -> Callable[[Any], Faults]:

@@ -26,9 +26,11 @@ from healthvisit.record.validation.faults import (
 # A rule looks at one element of right shape and gives its faults.
 Rule = Callable[[JSON], Faults]
 
+_MEDIA_TYPE = r"[A-Za-z0-9!#$&^_.+\-]+/[A-Za-z0-9!#$&^_.+\-]+( *;.*)?"
 # Value sets without a finite list, by the pattern their registry gives.
 _REGISTERED = {
-    "mimetypes": r"[A-Za-z0-9!#$&^_.+\-]+/[A-Za-z0-9!#$&^_.+\-]+( *;.*)?",
+    "mimetypes": _MEDIA_TYPE,
+    "formats": rf"xml|json|ttl|{_MEDIA_TYPE}",
     "currencies": r"[A-Z]{3}",
 }
 
@@ -45,17 +47,19 @@ class Shapes:
         self._rules = rules
         self._primitives = primitives.by_name(table["primitives"])
         self._checks: dict[str, Check] = {}
-        self._resources = frozenset(
+        self._within = frozenset(
             name for name, entry in self._types.items() if entry["kind"] == "resource"
-        )
+        ) - {"Resource", "DomainResource"}
+        self._kept = self._within.difference(table["contained"])
         self._known = frozenset(table["resources"])
 
     def knows(self, type_: Any) -> bool:
-        return (
-            isinstance(type_, str)
-            and type_ in self._resources
-            and type_ not in ("Resource", "DomainResource")
-        )
+        """Whether resources of this type stand by themselves here."""
+        return isinstance(type_, str) and type_ in self._kept
+
+    def knows_within(self, type_: Any) -> bool:
+        """Whether resources of this type may be contained in another."""
+        return isinstance(type_, str) and type_ in self._within
 
     def resource(self, value: Any) -> Faults:
         """Faults of a resource of any type we keep, as its own resourceType names it."""
@@ -311,8 +315,8 @@ def _contained(shapes: Shapes) -> Check:
         type_ = value.get("resourceType")
         if type_ is None:
             return wrong("required", "resourceType is missing", ".resourceType")
-        if not shapes.knows(type_):
-            return wrong("structure", "resourceType is not one this server keeps", ".resourceType")
+        if not shapes.knows_within(type_):
+            return wrong("structure", "resourceType is not one this server knows", ".resourceType")
         faults = shapes.complex(type_)(value) or []
         if "id" not in value:
             faults = [*faults, *wrong("required", "a contained resource needs an id", ".id")]
