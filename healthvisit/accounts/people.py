@@ -31,7 +31,7 @@ from healthvisit.access.scopes import Scope
 from healthvisit.accounts import tables
 from healthvisit.accounts.errors import BadRegistration, NotAdmitted, TooManyAttempts
 from healthvisit.accounts.tables import hashed, microseconds
-from healthvisit.database import Database
+from healthvisit.database import Database, sent
 
 LEAST_PASSWORD = 8
 MOST_PASSWORD = 256
@@ -228,11 +228,8 @@ def requester_for(
     """
     if (jti is None) != (client is None):
         raise NotAdmitted
-    named_values = {"account": account_id, "epoch": epoch, "on": on}
-    if jti is None:
-        rows = connection.execute(_standing, named_values).all()
-    else:
-        rows = connection.execute(_standing_by_token, {**named_values, "jti": jti, "client": client}).all()
+    statement = _standing if jti is None else _standing_by_token
+    rows = sent(connection, statement, account=account_id, epoch=epoch, on=on, jti=jti, client=client).all()
     if not rows:
         raise NotAdmitted
     children = frozenset(row.value for row in rows if row.kind == "child")

@@ -61,34 +61,34 @@ class Event:
         return self.interaction in ("create", "update", "transaction")
 
 
-def write(
-    connection: Connection, events: Sequence[Event], requester: Requester, *, at: datetime, request: str
-) -> None:
-    """One row per event. request: one id for all events of one request."""
+def told(
+    events: Sequence[Event], requester: Requester, *, at: datetime, request: str
+) -> list[tuple[Any, ...]]:
+    """One row per event, for `put`. request: one id for all events of one request."""
     recorded_at = instants.micros(at)
-    rows.put(
-        connection,
-        audit_event,
-        _COLUMNS,
-        [
-            (
-                ids.next_id(),
-                recorded_at,
-                event.interaction,
-                event.outcome,
-                requester.account,
-                requester.role,
-                requester.client,
-                event.type,
-                event.resource_id,
-                event.version,
-                event.child_rid,
-                request,
-                event.detail,
-            )
-            for event in events
-        ],
-    )
+    return [
+        (
+            ids.next_id(),
+            recorded_at,
+            event.interaction,
+            event.outcome,
+            requester.account,
+            requester.role,
+            requester.client,
+            event.type,
+            event.resource_id,
+            event.version,
+            event.child_rid,
+            request,
+            event.detail,
+        )
+        for event in events
+    ]
+
+
+def put(connection: Connection, told: Sequence[tuple[Any, ...]]) -> None:
+    """Write the events down, in their order."""
+    rows.put(connection, audit_event, _COLUMNS, told)
 
 
 def undone(events: Iterable[Event], outcome: int) -> None:

@@ -11,7 +11,19 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import assert_never
 
-from sqlalchemy import ColumnElement, FromClause, and_, exists, false, or_, select, true
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    and_,
+    bindparam,
+    exists,
+    false,
+    or_,
+    select,
+    true,
+)
 
 from healthvisit.access import visibility
 from healthvisit.access.reach import BoroughReach, ChildReach, Nothing, PublishedReach, Reach, WholeRecord
@@ -32,8 +44,14 @@ def moment(reach: Reach, at: datetime) -> int:
     return micros(at) if isinstance(reach, ChildReach) else 0
 
 
+# For a statement that is kept: its moment is given when it is sent.
+MOMENT: BindParameter[int] = bindparam("moment", type_=BigInteger)
+
+
 @lru_cache(maxsize=256)
-def readable_then(reach: Reach, moment: int, rows: FromClause = resource) -> ColumnElement[bool]:
+def readable_then(
+    reach: Reach, moment: int | BindParameter[int], rows: FromClause = resource
+) -> ColumnElement[bool]:
     """The same as `readable`, by what it is kept by."""
     if isinstance(reach, Nothing):
         return false()
@@ -41,7 +59,9 @@ def readable_then(reach: Reach, moment: int, rows: FromClause = resource) -> Col
 
 
 @lru_cache(maxsize=256)
-def known_then(reach: Reach, moment: int, rows: FromClause = resource) -> ColumnElement[bool]:
+def known_then(
+    reach: Reach, moment: int | BindParameter[int], rows: FromClause = resource
+) -> ColumnElement[bool]:
     """Rows of `resource`, or of an alias of it, that may be read or, where they were deleted, be known to have
     been there."""
     match reach:

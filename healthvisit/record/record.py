@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
 from hashlib import sha256
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
 
@@ -19,7 +20,7 @@ from healthvisit.access import scopes, visibility
 from healthvisit.access.reach import ChildReach, Reach
 from healthvisit.access.requester import Requester
 from healthvisit.access.scopes import Letter
-from healthvisit.database import Database
+from healthvisit.database import Database, sent
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps, loads
 from healthvisit.record import (
@@ -107,14 +108,11 @@ def opened(
     """
     events: list[Event] = []
 
-    def told(connection: Connection) -> None:
-        audit.write(connection, events, requester, at=at, request=request)
+    def told() -> list[tuple[Any, ...]]:
+        return audit.told(events, requester, at=at, request=request)
 
-    # PostgreSQL takes a reader's events in the reader's own transaction. SQLite has one writer at a time, for
-    # whom a reader waits only after it has read.
-    is_one = writing or not database.is_sqlite
     try:
-        with database.writing() if is_one else database.reading() as connection:
+        with database.writing() if writing else database.reading() as connection:
             record = Record(
                 connection, requester, definitions=definitions, at=at, writing=writing, events=events
             )
@@ -122,19 +120,18 @@ def opened(
             if record.refusal is not None:
                 # Half of a refused write may stand by now: nobody may go on as if it had not been asked.
                 raise record.refusal
-            if is_one:
-                told(connection)
+            if writing:
+                audit.put(connection, told())
     except Exception as error:
         # The refusal is told after what it refused is undone, so that it is not undone with it.
         audit.undone(events, audit.REFUSED if isinstance(error, RecordError) else audit.FAILED)
         if events:
-            with database.writing() as connection:
-                told(connection)
+            database.add(audit.put, told())
         raise
-    if events and not is_one:
-        # Before the answer leaves: what cannot be audited is not shown.
-        with database.writing() as connection:
-            told(connection)
+    if events and not writing:
+        # Before the answer leaves: what cannot be audited is not shown. Many readers' events are written down
+        # together, each reader waiting for its own.
+        database.add(audit.put, told())
 
 
 class Record:
@@ -177,8 +174,12 @@ class Record:
                     raise NotFound
                 event.child_rid = found.child_rid
                 return _of_event(found)
-            row = self._connection.execute(
-                _current(self._reach, predicate.moment(self._reach, self.at)), {"type": type_, "id": _id(id_)}
+            row = sent(
+                self._connection,
+                _current(self._reach),
+                type=type_,
+                id=_id(id_),
+                moment=predicate.moment(self._reach, self.at),
             ).one_or_none()
             seen = row and self._seen(type_, id_, row.version, row.updated_at, row.method, row.body)
             if row is None or seen is None:
@@ -690,7 +691,7 @@ class Record:
 
 
 @lru_cache(maxsize=256)
-def _current(reach: Reach, moment: int) -> Select[int, int | None, int, int, str, bytes]:
+def _current(reach: Reach) -> Select[int, int | None, int, int, str, bytes]:
     """The current version of the resource :type/:id, where it may be read."""
     return (
         select(
@@ -708,7 +709,7 @@ def _current(reach: Reach, moment: int) -> Select[int, int | None, int, int, str
         .where(
             resource.c.type == bindparam("type"),
             resource.c.id == bindparam("id"),
-            predicate.readable_then(reach, moment),
+            predicate.readable_then(reach, predicate.MOMENT),
         )
     )
 

@@ -1,5 +1,9 @@
-import pytest
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from healthvisit.database import Unavailable
 from healthvisit.record.errors import Forbidden, Invalid, NotFound, RecordError, Unprocessable
 from healthvisit.record.record import opened
 from healthvisit.record.validation import checked
@@ -227,3 +231,35 @@ def test_parents_commissioners_and_systems_read_no_events(enter, child, role):
 def test_nobody_writes_an_event(enter):
     with pytest.raises((Forbidden, Unprocessable, Invalid)), enter(a_requester(), writing=True) as record:
         record.create("AuditEvent", {"resourceType": "AuditEvent"})
+
+
+def test_what_cannot_be_written_down_is_not_shown(enter, furnished, child):
+    with furnished.writing() as connection:
+        connection.exec_driver_sql("alter table audit_event rename to lost")
+    shown = []
+
+    def ask():
+        with enter(a_requester(account="a")) as record:
+            found = record.read("Patient", child.id)
+        shown.append(found)
+
+    with pytest.raises((Unavailable, DBAPIError)):
+        ask()
+    assert shown == []
+    with furnished.writing() as connection:
+        connection.exec_driver_sql("alter table lost rename to audit_event")
+    ask()
+    assert len(shown) == len(rows(furnished, "a")) == 1
+
+
+def test_of_many_readers_at_once_each_is_written_down(enter, furnished, child):
+    def ask(reader):
+        for _ in range(20):
+            with enter(a_requester(account=reader)) as record:
+                record.read("Patient", child.id)
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(ask, [f"reader-{n}" for n in range(6)]))
+    read = ("read", 0, "Patient", child.id, 1, True)
+    for n in range(6):
+        assert rows(furnished, f"reader-{n}") == [read] * 20

@@ -1,0 +1,143 @@
+"""What is committed stays, what was undone is gone, and each thread is told about its own rows."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import Column, Integer, Table, Text, bindparam, select, text
+from sqlalchemy.exc import IntegrityError
+
+from healthvisit.database import Contended, Database, metadata, sent
+from healthvisit.record import rows
+from healthvisit.record.rows import LEAST_COPIED
+from healthvisit.record.tables import search_token
+
+COLUMNS = ("type", "parameter", "code", "system", "rid")
+
+
+def kept(database):
+    with database.reading() as connection:
+        return [
+            tuple(row)
+            for row in connection.execute(
+                select(search_token.c.code, search_token.c.rid).order_by(search_token.c.rid)
+            )
+        ]
+
+
+def row(code, rid):
+    return ("Observation", "code", code, "", rid)
+
+
+def put(connection, values):
+    rows.put(connection, search_token, COLUMNS, values)
+
+
+class Slow:
+    """A `put` that keeps its first caller waiting until `others` more threads have come."""
+
+    def __init__(self, database, others):
+        self.database = database
+        self.others = others
+        self.groups = []
+
+    def __call__(self, connection, values):
+        if not self.groups:
+            gathered = self.database._gathered[self]
+            while len(gathered._waiting) < self.others:
+                threading.Event().wait(0.001)
+        self.groups.append(len(values))
+        put(connection, values)
+
+
+def test_what_many_readers_add_at_once_is_committed_together_and_in_order(database):
+    slow = Slow(database, others=7)
+    with ThreadPoolExecutor(8) as pool:
+        done = [
+            pool.submit(database.add, slow, [row(str(thread), thread * 10 + n) for n in range(3)])
+            for thread in range(8)
+        ]
+        for each in done:
+            each.result()
+    assert slow.groups == [3, 21]
+    assert kept(database) == [(str(thread), thread * 10 + n) for thread in range(8) for n in range(3)]
+
+
+def test_rows_that_cannot_be_kept_are_told_to_their_thread_alone(database):
+    database.add(put, [row("stands", 1)])
+    slow = Slow(database, others=3)
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(database.add, slow, [row("first", 2)])
+        others = [
+            pool.submit(database.add, slow, [row(code, rid)])
+            for code, rid in (("good", 3), ("stands", 1), ("good", 4))
+        ]
+        first.result()
+        outcomes = [each.exception() for each in others]
+    assert [type(outcome) for outcome in outcomes] == [type(None), IntegrityError, type(None)]
+    assert kept(database) == [("stands", 1), ("first", 2), ("good", 3), ("good", 4)]
+
+
+@pytest.mark.parametrize("count", [1, LEAST_COPIED - 1, LEAST_COPIED, 300])
+def test_many_rows_are_kept_whole_or_not_at_all(database, count):
+    strange = "tab\tquote'\"back\\slash \\N\nline é 👶"
+    values = [row(strange, rid) for rid in range(count)]
+    with database.writing() as connection:
+        put(connection, values)
+    assert kept(database) == [(strange, rid) for rid in range(count)]
+    more = [row("more", rid) for rid in range(1000, 1000 + count)]
+    with pytest.raises(IntegrityError), database.writing() as connection:
+        put(connection, [*more, values[0]])
+    assert len(kept(database)) == count
+
+
+def test_a_statement_that_is_kept_is_sent_only_with_every_value_it_needs(database):
+    database.add(put, [row("a", 1), row("b", 2)])
+    statement = select(search_token.c.rid).where(
+        search_token.c.code == bindparam("code"), search_token.c.type.in_(["Observation", "Patient"])
+    )
+    with database.reading() as connection:
+        assert sent(connection, statement, code="a").scalars().all() == [1]
+        assert sent(connection, statement, code="b").scalars().all() == [2]
+        with pytest.raises(KeyError):
+            sent(connection, statement)
+
+
+@pytest.fixture
+def postgresql(database: Database) -> Database:
+    if database.is_sqlite:
+        pytest.skip("SQLite has no server")
+    return database
+
+
+def test_a_connection_that_the_server_has_closed_is_not_used_again(postgresql):
+    database = postgresql
+    for _ in range(2):
+        assert database.answers()
+        database.add(put, [row("x", len(kept(database)))])
+        with database.writing() as connection:
+            connection.execute(
+                text("select pg_terminate_backend(pid) from pg_stat_activity"
+                     " where datname = current_database() and pid != pg_backend_pid()")
+            )  # fmt: skip
+    assert len(kept(database)) == 2
+
+
+def test_two_writers_who_wait_for_each_other_are_told_to_try_again(postgresql):
+    database = postgresql
+    pair = Table("pair", metadata, Column("id", Integer, primary_key=True), Column("name", Text))
+    metadata.remove(pair)
+    with database.writing() as connection:
+        pair.create(connection)
+        connection.execute(pair.insert(), [{"id": 1}, {"id": 2}])
+    both = threading.Barrier(2)
+
+    def write(first, second):
+        with database.writing() as connection:
+            connection.execute(pair.update().where(pair.c.id == first).values(name="x"))
+            both.wait(10)
+            connection.execute(pair.update().where(pair.c.id == second).values(name="x"))
+
+    with ThreadPoolExecutor(2) as pool:
+        errors = [each.exception() for each in [pool.submit(write, 1, 2), pool.submit(write, 2, 1)]]
+    assert sorted(type(error) for error in errors if error) == [Contended]
