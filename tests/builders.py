@@ -49,11 +49,11 @@ DOMAINS = ("communication", "gross-motor", "fine-motor", "problem-solving", "per
 
 # The most a role's apps are given.
 _SCOPES = {
-    "health-visitor": "user/*.crus",
-    "system-client": "system/*.crus",
+    "health-visitor": "user/*.cruds",
+    "system-client": "system/*.cruds",
     "parent": "patient/*.rs",
     "commissioner": "user/*.rs",
-    "service": "system/*.crus",
+    "service": "system/*.cruds",
 }
 _serial = itertools.count(1)
 

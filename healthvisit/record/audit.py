@@ -26,7 +26,8 @@ _COLUMNS = (
 DONE, REFUSED, FAILED = 0, 4, 8
 
 _ACTIONS = {
-    "read": "R", "vread": "R", "history-instance": "R", "search-type": "E", "create": "C", "update": "U",
+    "read": "R", "vread": "R", "history-instance": "R", "history-type": "R", "history-system": "R",
+    "search-type": "E", "create": "C", "update": "U", "patch": "U", "delete": "D",
     "transaction": "E", "operation": "E",
 }  # fmt: skip
 _OUTCOMES = {DONE: "Done", REFUSED: "Refused", FAILED: "Failed"}
@@ -58,7 +59,7 @@ class Event:
 
     @property
     def writes(self) -> bool:
-        return self.interaction in ("create", "update", "transaction")
+        return self.interaction in ("create", "update", "patch", "delete", "transaction")
 
 
 def told(

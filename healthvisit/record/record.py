@@ -5,22 +5,22 @@ Every interaction asks scope and role first (Forbidden), carries the reach predi
 """
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
 from hashlib import sha256
 from typing import Any
+from urllib.parse import urlencode
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, select
 
 from healthvisit.access import reach as reaches
 from healthvisit.access import scopes, visibility
 from healthvisit.access.reach import ChildReach, Reach
 from healthvisit.access.requester import Requester
 from healthvisit.access.scopes import Letter
-from healthvisit.database import Database, sent
+from healthvisit.database import Database
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps, loads
 from healthvisit.record import (
@@ -37,58 +37,24 @@ from healthvisit.record.audit import Event
 from healthvisit.record.bundles import Entry, Parameters
 from healthvisit.record.errors import (
     Forbidden,
+    Gone,
     Invalid,
     Issue,
-    MultipleMatches,
     NotFound,
     RecordError,
-    Unprocessable,
-    VersionConflict,
 )
 from healthvisit.record.inside import Inside
 from healthvisit.record.search import query as queries
 from healthvisit.record.search import select as selects
 from healthvisit.record.tables import resource, resource_version
+from healthvisit.record.transaction import Transaction, told_at
+from healthvisit.record.versions import Page, Version, Written
 from healthvisit.record.writing import Writer, Writing, hold
+
+__all__ = ["Page", "Record", "Version", "Written", "opened"]
 
 COUNT = 50
 MOST_COUNT = 1000
-
-
-@dataclass(frozen=True)
-class Version:
-    """One version of one resource. body: its JSON as it is stored, or the parents' view of it."""
-
-    type: str
-    id: str
-    version: int
-    updated_at: datetime
-    body: bytes
-    method: str
-
-    def json(self) -> JSON:
-        found: JSON = loads(self.body)
-        return found
-
-
-@dataclass(frozen=True)
-class Written:
-    """created: False for an update, and where a conditional create found what it looked for."""
-
-    version: Version
-    created: bool
-
-
-@dataclass(frozen=True)
-class Page:
-    """total: of all pages, None where it is not known. next: the _page of the next one, None on the last.
-    parameters: what was understood, for the self link."""
-
-    matches: list[Version]
-    included: list[Version]
-    total: int | None
-    next: str | None
-    parameters: list[tuple[str, str]]
 
 
 @contextmanager
@@ -108,11 +74,14 @@ def opened(
     """
     events: list[Event] = []
 
-    def told() -> list[tuple[Any, ...]]:
-        return audit.told(events, requester, at=at, request=request)
+    def told(connection: Connection) -> None:
+        audit.write(connection, events, requester, at=at, request=request)
 
+    # PostgreSQL takes a reader's events in the reader's own transaction. SQLite has one writer at a time, for
+    # whom a reader waits only after it has read.
+    is_one = writing or not database.is_sqlite
     try:
-        with database.writing() if writing else database.reading() as connection:
+        with database.writing() if is_one else database.reading() as connection:
             record = Record(
                 connection, requester, definitions=definitions, at=at, writing=writing, events=events
             )
@@ -120,18 +89,19 @@ def opened(
             if record.refusal is not None:
                 # Half of a refused write may stand by now: nobody may go on as if it had not been asked.
                 raise record.refusal
-            if writing:
-                audit.put(connection, told())
+            if is_one:
+                told(connection)
     except Exception as error:
         # The refusal is told after what it refused is undone, so that it is not undone with it.
         audit.undone(events, audit.REFUSED if isinstance(error, RecordError) else audit.FAILED)
         if events:
-            database.add(audit.put, told())
+            with database.writing() as connection:
+                told(connection)
         raise
-    if events and not writing:
-        # Before the answer leaves: what cannot be audited is not shown. Many readers' events are written down
-        # together, each reader waiting for its own.
-        database.add(audit.put, told())
+    if events and not is_one:
+        # Before the answer leaves: what cannot be audited is not shown.
+        with database.writing() as connection:
+            told(connection)
 
 
 class Record:
@@ -165,7 +135,7 @@ class Record:
     # Reading
 
     def read(self, type_: str, id_: str) -> Version:
-        """The current version. Raises NotFound or Forbidden."""
+        """The current version. Raises NotFound, Forbidden, or Gone for what was deleted."""
         with self._interaction("read", type_, id_) as event:
             self._permit(type_, "r")
             if type_ == "AuditEvent":
@@ -174,21 +144,21 @@ class Record:
                     raise NotFound
                 event.child_rid = found.child_rid
                 return _of_event(found)
-            row = sent(
-                self._connection,
-                _current(self._reach),
-                type=type_,
-                id=_id(id_),
-                moment=predicate.moment(self._reach, self.at),
+            row = self._connection.execute(
+                _current(self._reach, predicate.moment(self._reach, self.at)), {"type": type_, "id": _id(id_)}
             ).one_or_none()
-            seen = row and self._seen(type_, id_, row.version, row.updated_at, row.method, row.body)
-            if row is None or seen is None:
+            if row is not None and row.deleted:
+                raise self._gone(type_, row)
+            if row is None:
+                raise NotFound
+            seen = self._seen(type_, id_, row.version, row.updated_at, row.method, row.body)
+            if seen is None:
                 raise NotFound
             event.version, event.child_rid = row.version, row.child_rid
             return seen
 
     def vread(self, type_: str, id_: str, version: str) -> Version:
-        """One version, where its reader may have it. Raises NotFound or Forbidden."""
+        """One version, where its reader may have it. Raises NotFound, Forbidden, or Gone for a deletion."""
         if version.isdecimal() and (own := self._wrote.get((type_, id_, int(version)))):
             return own
         with self._interaction("vread", type_, id_) as event:
@@ -201,6 +171,8 @@ class Record:
             if row is None:
                 raise NotFound
             event.version, event.child_rid = row.version, row.child_rid
+            if row.method == "DELETE":
+                raise Gone("It was deleted by this version.")
             return Version(
                 type_, id_, row.version, instants.from_micros(row.updated_at), row.body, row.method
             )
@@ -261,22 +233,57 @@ class Record:
 
         Raises Invalid, Unprocessable, Forbidden, Conflict, MultipleMatches.
         """
+        _refuse_another_type(type_, body)
         request = {"method": "POST", "url": type_}
         if if_none_exist is not None:
             request["ifNoneExist"] = if_none_exist
-        return self._single(type_, {"resource": body, "request": request})
+        return self._single({"resource": body, "request": request})
 
     def update(self, type_: str, id_: str, body: JSON, *, if_match: str | None = None) -> Written:
         """A new version. if_match: the version that the writer saw, W/"3" or 3; a child's resource needs one.
 
-        Raises Invalid, Unprocessable, NotFound, Forbidden, Conflict, VersionConflict.
+        Raises Invalid, Unprocessable, NotFound, Gone, Forbidden, Conflict, VersionConflict.
         """
+        _refuse_another_type(type_, body)
         if body.get("id") != id_:
             raise Invalid((Issue("value", "The id is that of the address.", f"{type_}.id"),))
-        request = {"method": "PUT", "url": f"{type_}/{id_}"}
-        if if_match is not None:
-            request["ifMatch"] = if_match
-        return self._single(type_, {"resource": body, "request": request})
+        return self._single({"resource": body, "request": _request("PUT", type_, id_, if_match)})
+
+    def patch(self, type_: str, id_: str, patch: JSON, *, if_match: str | None = None) -> Written:
+        """A new version, by a patch: Parameters (FHIRPath Patch), or a Binary that holds a JSON Patch.
+
+        Raises what `update` does.
+        """
+        return self._single({"resource": patch, "request": _request("PATCH", type_, id_, if_match)})
+
+    def delete(self, type_: str, id_: str, *, if_match: str | None = None) -> None:
+        """No reader finds it any more; its versions stay. Deleting again is done already.
+
+        Raises NotFound, Forbidden, VersionConflict, or Conflict while something that stands refers to it.
+        """
+        self.one({"request": _request("DELETE", type_, id_, if_match)})
+
+    def one(
+        self,
+        entry: JSON,
+        *,
+        place: str = "",
+        operation: str | None = None,
+        sent: bytes | None = None,
+        completed_by: Callable[[JSON], JSON] | None = None,
+        base: str = "",
+    ) -> JSON:
+        """The answer's entry to one entry that comes alone, as its own transaction.
+
+        place: where it stands in its batch, for telling its faults. The rest is as `transact` has it.
+        """
+        bundle = {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}
+        with told_at(place, bundle):
+            alone = bundles.entry(0, entry)
+            if alone.reads:
+                return self._looked_up(alone, base)
+            found: JSON = self._once(bundle, operation, sent, completed_by, base, None)["entry"][0]
+            return found
 
     def transact(
         self,
@@ -284,18 +291,30 @@ class Record:
         *,
         operation: str | None = None,
         sent: bytes | None = None,
-        single: bool = False,
         completed_by: Callable[[JSON], JSON] | None = None,
+        base: str = "",
     ) -> JSON:
         """The transaction-response to a transaction Bundle: all of it is done, or nothing.
 
         operation: the sender's permanent UUID, by default that of Bundle.identifier; an operation that has
         been done gets its first answer. sent: the request's bytes, by which a repeat is known to be one.
-        single: the bundle stands for one create or update; faults of its first entry are told by its type.
         completed_by: adds the service's own entries after those of the bundle, once these are checked; what
         it adds needs no scope of the requester, and the answer leaves it out.
+        base: address of this service, for the links of what is found.
         Raises any RecordError, with FHIRPath in the bundle.
         """
+        return self._once(bundle, operation, sent, completed_by, base, Event("transaction"))
+
+    def _once(
+        self,
+        bundle: JSON,
+        operation: str | None,
+        sent: bytes | None,
+        completed_by: Callable[[JSON], JSON] | None,
+        base: str,
+        whole: Event | None,
+    ) -> JSON:
+        """whole: the event of the transaction as such, for one of several entries."""
         if not self._writing:
             raise RuntimeError("the record was opened for reading")
         operation = bundles.uuid_text(operation, "") if operation else bundles.operation(bundle)
@@ -311,8 +330,9 @@ class Record:
                     self._events.append(Event("transaction"))
                     self._repeated(answer)
                     return answer
-            with _told_by_type(bundle) if single else _as_it_is():
-                answer = self._transact(bundle, single=single, completed_by=completed_by)
+            if whole is not None:
+                self._events.append(whole)
+            answer = self._transaction(base).carry_out(bundle, completed_by)
             if operation is not None:
                 receipts.keep(
                     self._connection,
@@ -326,6 +346,20 @@ class Record:
             self.refusal = error
             raise
         return answer
+
+    def _transaction(self, base: str) -> Transaction:
+        return Transaction(
+            self._connection,
+            self.definitions,
+            self._writer(),
+            self._events,
+            self._wrote,
+            permit=self._permit,
+            check=self._check,
+            matching=self._matching,
+            current=self._stored,
+            looked_up=lambda entry: self._looked_up(entry, base),
+        )
 
     def load_definitions(self, definitions: Definitions) -> int:
         """Write the definitions that are new or have changed, under their own ids. Returns how many.
@@ -354,7 +388,8 @@ class Record:
             validation.checked(body, type=type_, definitions=definitions)
             found: list[str] = []
             references.rewritten(body, {}, found)
-            writings.append(Writing(type_, body, type_, found, id=id_, is_update=(type_, id_) in standing))
+            method = "PUT" if (type_, id_) in standing else "POST"
+            writings.append(Writing(type_, body, type_, found, id=id_, method=method))
         self._writer().write(writings)
         self._events += [
             Event("update" if each.is_update else "create", each.type, each.id, each.version)
@@ -472,65 +507,10 @@ class Record:
     def _writer(self) -> Writer:
         return Writer(self._connection, self.requester, self._reach, self.definitions, self.at, self.on)
 
-    def _single(self, type_: str, entry: JSON) -> Written:
-        body = entry["resource"]
-        if body.get("resourceType") != type_:
-            raise Invalid((Issue("structure", f"A {type_} is needed.", f"{type_}.resourceType"),))
-        answer = self.transact(
-            {"resourceType": "Bundle", "type": "transaction", "entry": [entry]}, single=True
-        )
-        response = answer["entry"][0]["response"]
-        _, id_, _, version = response["location"].split("/")
+    def _single(self, entry: JSON) -> Written:
+        response = self.one(entry)["response"]
+        type_, id_, _, version = response["location"].split("/")
         return Written(self._wrote[type_, id_, int(version)], response["status"].startswith("201"))
-
-    def _transact(self, bundle: JSON, *, single: bool, completed_by: Callable[[JSON], JSON] | None) -> JSON:
-        whole = Event("transaction")
-        if not single:
-            self._events.append(whole)
-        entries = bundles.entries(bundle)
-        events = {entry.number: self._event_of(entry) for entry in entries if entry.method != "GET"}
-        self._events += events.values()
-        for entry in entries:
-            if entry.method != "GET":
-                self._permit(entry.type, "c" if entry.method == "POST" else "u")
-            if entry.if_none_exist is not None:
-                self._permit(entry.type, "s")
-        self._check(bundle)
-        sent = len(entries)
-        if completed_by is not None:
-            bundle = completed_by(bundle)
-            own = bundle["entry"][sent:] if len(bundle.get("entry", ())) > sent else []
-            if own:
-                self._check({**bundle, "entry": own})
-                entries = bundles.entries(bundle)
-                events |= {entry.number: self._event_of(entry) for entry in entries if entry.number >= sent}
-                self._events += [event for number, event in events.items() if number >= sent]
-        standing = self._standing(entries)
-        writings = self._writings(entries, standing)
-        self._writer().write(list(writings.values()))
-        responses: dict[int, JSON] = {}
-        for index, writing in writings.items():
-            event = events[index]
-            event.resource_id, event.version = writing.id, writing.version
-            event.child_rid = writing.owned.child_rid
-            responses[index] = self._answered(
-                Version(
-                    writing.type,
-                    writing.id,
-                    writing.version,
-                    instants.from_micros(writing.updated_at),
-                    writing.stored,
-                    writing.method,
-                ),
-                "200 OK" if writing.is_update else "201 Created",
-            )
-        for index, found in standing.items():
-            events[index].interaction = "search-type"
-            responses[index] = self._answered(found, "200 OK")
-        for entry in entries:
-            if entry.method == "GET":
-                responses[entry.number] = self._looked_up(entry)
-        return bundles.answer([responses[index] for index in sorted(responses) if index < sent])
 
     def _check(self, bundle: JSON) -> None:
         validation.bundle_checked(
@@ -541,21 +521,9 @@ class Record:
             second_reader=self.requester.role != "service",
         )
 
-    def _event_of(self, entry: Entry) -> Event:
-        return Event("create" if entry.method == "POST" else "update", entry.type, entry.id)
-
-    def _answered(self, version: Version, status: str) -> JSON:
-        self._wrote[version.type, version.id, version.version] = version
-        return bundles.response(
-            status,
-            location=f"{version.type}/{version.id}/_history/{version.version}",
-            etag=f'W/"{version.version}"',
-            lastModified=instants.text(instants.micros(version.updated_at)),
-        )
-
     def _repeated(self, answer: JSON) -> None:
         """The writer may have back what the first answer names, as long as it is within reach."""
-        for entry in answer["entry"]:
+        for entry in answer.get("entry", ()):
             match entry["response"].get("location", "").split("/"):
                 case [type_, id_, "_history", version]:
                     row = self._connection.execute(
@@ -571,119 +539,50 @@ class Record:
                             row.method,
                         )
 
-    def _standing(self, entries: Sequence[Entry]) -> dict[int, Version]:
-        """What the conditional creates find, by number of the entry. Out of reach is not found."""
-        asked = [
-            (entry, bundles.criteria(entry.if_none_exist, f"{entry.place}.request.ifNoneExist"))
-            for entry in entries
-            if entry.if_none_exist is not None
-        ]
-        hold(self._connection, (f"{entry.type}?{sorted(criteria)}" for entry, criteria in asked))
-        found = {}
-        for entry, criteria in asked:
-            matches = self._matching(entry.type, criteria)
-            if len(matches) > 1:
-                raise MultipleMatches("More than one resource matches.", f"{entry.place}.request.ifNoneExist")
-            if matches:
-                found[entry.number] = matches[0]
-        return found
-
     def _matching(self, type_: str, criteria: Parameters) -> list[Version]:
         """At most two of the resources within reach that match."""
         query = queries.parse(type_, [*criteria, ("_count", "2")], self.definitions)
         return list(self._shown(selects.page(self._connection, query, self._readable, self.at).matches))
 
-    def _writings(self, entries: Sequence[Entry], standing: Mapping[int, Version]) -> dict[int, Writing]:
-        """What is to be written, by number of the entry, with the references as they will be stored."""
-        writings = {
-            entry.number: Writing(
-                entry.type,
-                entry.body or {},
-                f"{entry.place}.resource",
-                (),
-                is_update=entry.method == "PUT",
-                expects=self._expected(entry),
+    def _stored(self, type_: str, id_: str) -> Version:
+        """The current version as it is stored, for a patch. Raises NotFound or Gone."""
+        row = self._connection.execute(
+            _current(self._reach, predicate.moment(self._reach, self.at)), {"type": type_, "id": id_}
+        ).one_or_none()
+        if row is None:
+            raise NotFound
+        if row.deleted:
+            raise self._gone(type_, row)
+        return Version(type_, id_, row.version, instants.from_micros(row.updated_at), row.body, row.method)
+
+    def _gone(self, type_: str, row: Row[*tuple[Any, ...]]) -> RecordError:
+        """What to tell of a deleted resource. Parents are told that it is gone only if they could see it."""
+        if isinstance(self._reach, ChildReach) and not ownership.is_shared(type_):
+            before = self._connection.scalar(
+                select(resource_version.c.body).where(
+                    resource_version.c.rid == row.rid, resource_version.c.version == row.version - 1
+                )
             )
-            for entry in entries
-            if entry.method != "GET" and entry.number not in standing
-        }
-        names: dict[str, str] = {}
-        for entry in entries:
-            if entry.number in writings and entry.id is not None:
-                writings[entry.number].id = entry.id
-            if entry.full_url is not None and entry.method != "GET":
-                named = standing[entry.number] if entry.number in standing else writings[entry.number]
-                names[entry.full_url] = f"{named.type}/{named.id}"
-        for writing in writings.values():
-            found: list[str] = []
-            writing.body = references.rewritten(writing.body, names, found)
-            if any("?" in reference for reference in found):
-                names |= self._conditional(writing, found)
-                found = []
-                writing.body = references.rewritten(writing.body, names, found)
-            writing.references = found
-        return writings
+            if before is None or visibility.parents_view(type_, loads(before)) is None:
+                return NotFound()
+        return Gone("It was deleted.")
 
-    def _conditional(self, writing: Writing, found: Sequence[str]) -> dict[str, str]:
-        """References by query, each resolved to the one resource within reach that matches it."""
-        resolved = {}
-        for reference in found:
-            asked = references.conditional(reference)
-            if asked is None:
-                continue
-            type_, query = asked
-            self._permit(type_, "s")
-            matches = self._matching(type_, bundles.criteria(query, writing.place))
-            if len(matches) > 1:
-                raise MultipleMatches("More than one resource matches a reference.", writing.place)
-            if not matches:
-                raise Unprocessable(
-                    (Issue("not-found", "A reference names no known resource.", writing.place),)
-                )
-            resolved[reference] = f"{type_}/{matches[0].id}"
-        return resolved
-
-    def _expected(self, entry: Entry) -> int | None:
-        """The version that an update expects. Raises Invalid where a child's resource comes without one."""
-        place = f"{entry.place}.request.ifMatch"
-        if entry.method != "PUT":
-            return None
-        if entry.if_match is None:
-            if ownership.is_of_a_child(entry.type):
-                raise Invalid(
-                    (Issue("required", "If-Match is needed: the version that was changed.", place),)
-                )
-            return None
-        version = entry.if_match.removeprefix("W/").strip('"')
-        if not version.isascii() or not version.isdigit():
-            raise Invalid((Issue("value", 'A version is W/"<number>".', place),))
-        if len(version) > 9:
-            raise VersionConflict("The resource has changed since that version.", place)
-        return int(version)
-
-    def _looked_up(self, entry: Entry) -> JSON:
+    def _looked_up(self, entry: Entry, base: str) -> JSON:
         if entry.query is not None:
             page = self.search(entry.type, entry.query)
-            shown: JSON = {"resourceType": "Bundle", "type": "searchset"}
-            if page.total is not None:
-                shown["total"] = page.total
-            found = [
-                {"resource": version.json(), "search": {"mode": mode}}
-                for versions, mode in ((page.matches, "match"), (page.included, "include"))
-                for version in versions
-            ]
-            if found:
-                shown["entry"] = found
-            return {"resource": shown, **bundles.response("200 OK")}
+            shown = {} if entry.method == "HEAD" else {"resource": _searchset(page, entry.type, base)}
+            return {**shown, **bundles.response("200 OK")}
         assert entry.id is not None
         if entry.version is None:
             version = self.read(entry.type, entry.id)
         else:
             version = self.vread(entry.type, entry.id, entry.version)
+        held = version.is_held(entry.if_none_match, _instant(entry))
+        shown = {} if held or entry.method == "HEAD" else {"resource": version.json()}
         return {
-            "resource": version.json(),
+            **shown,
             **bundles.response(
-                "200 OK",
+                "304 Not Modified" if held else "200 OK",
                 etag=f'W/"{version.version}"',
                 lastModified=instants.text(instants.micros(version.updated_at)),
             ),
@@ -691,12 +590,13 @@ class Record:
 
 
 @lru_cache(maxsize=256)
-def _current(reach: Reach) -> Select[int, int | None, int, int, str, bytes]:
-    """The current version of the resource :type/:id, where it may be read."""
+def _current(reach: Reach, moment: int) -> Select[*tuple[Any, ...]]:
+    """The current version of the resource :type/:id, where it may be read or known to be deleted."""
     return (
         select(
             resource.c.rid,
             resource.c.child_rid,
+            resource.c.deleted,
             resource_version.c.version,
             resource_version.c.updated_at,
             resource_version.c.method,
@@ -709,7 +609,7 @@ def _current(reach: Reach) -> Select[int, int | None, int, int, str, bytes]:
         .where(
             resource.c.type == bindparam("type"),
             resource.c.id == bindparam("id"),
-            predicate.readable_then(reach, predicate.MOMENT),
+            predicate.known_then(reach, moment),
         )
     )
 
@@ -734,31 +634,56 @@ def _versions(reach: Reach) -> Select[int | None, int, int, str, bytes]:
     )
 
 
-@contextmanager
-def _as_it_is() -> Iterator[None]:
-    yield
+def _request(method: str, type_: str, id_: str, if_match: str | None) -> JSON:
+    return {"method": method, "url": f"{type_}/{id_}"} | (
+        {"ifMatch": if_match} if if_match is not None else {}
+    )
 
 
-@contextmanager
-def _told_by_type(bundle: JSON) -> Iterator[None]:
-    """Faults of the first entry, told as if it had come alone."""
+def _refuse_another_type(type_: str, body: JSON) -> None:
+    if body.get("resourceType") != type_:
+        raise Invalid((Issue("structure", f"A {type_} is needed.", f"{type_}.resourceType"),))
+
+
+def _searchset(page: Page, type_: str, base: str) -> JSON:
+    """base: address of this service, "" where it is not known."""
+    root = f"{base}/" if base else ""
+    shown: JSON = {"resourceType": "Bundle", "type": "searchset"}
+    if page.total is not None:
+        shown["total"] = page.total
+    shown["link"] = [{"relation": "self", "url": _url(f"{root}{type_}", page.parameters)}]
+    if page.next is not None:
+        kept = [pair for pair in page.parameters if pair[0] != "_page"]
+        following = _url(f"{root}{type_}", [*kept, ("_page", page.next)])
+        shown["link"].append({"relation": "next", "url": following})
+    found = [
+        {
+            **({"fullUrl": f"{root}{version.type}/{version.id}"} if base else {}),
+            "resource": version.json(),
+            "search": {"mode": mode},
+        }
+        for versions, mode in ((page.matches, "match"), (page.included, "include"))
+        for version in versions
+    ]
+    # An empty array is not FHIR.
+    return shown | ({"entry": found} if found else {})
+
+
+def _url(path: str, pairs: Sequence[tuple[str, str]]) -> str:
+    return f"{path}?{urlencode(pairs)}" if pairs else path
+
+
+def _instant(entry: Entry) -> datetime | None:
+    """The instant of ifModifiedSince. Raises Invalid for what is none."""
+    if entry.if_modified_since is None:
+        return None
     try:
-        yield
-    except NotFound:
-        raise
-    except RecordError as error:
-        type_ = str(bundle["entry"][0]["resource"].get("resourceType"))
-        first = "Bundle.entry[0]"
-        raise type(error)(
-            [
-                issue._replace(
-                    expression=issue.expression.replace(f"{first}.resource", type_, 1)
-                    if issue.expression.startswith(f"{first}.resource")
-                    else issue.expression.removeprefix(f"{first}.")
-                )
-                for issue in error.issues
-            ]
-        ) from error
+        at = datetime.fromisoformat(entry.if_modified_since)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise Invalid((Issue("value", "An instant is needed.", f"{entry.place}.request.ifModifiedSince"),))
+    return at
 
 
 def _of_event(found: audit.Found) -> Version:

@@ -11,15 +11,18 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, select, tuple_
 
 from healthvisit.access.reach import Reach
+from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps
 from healthvisit.record import predicate
 from healthvisit.record.errors import Issue
-from healthvisit.record.tables import resource
+from healthvisit.record.search.parameter import parameters
+from healthvisit.record.tables import resource, search_reference
 
 _ID = re.compile(r"[A-Za-z0-9.\-]{1,64}\Z")
+_TYPE = re.compile(r"[A-Z][A-Za-z]{0,63}\Z")
 # Type/id, with or without a version, relative to this service.
 _LITERAL = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9.\-]{1,64})(?:/_history/[A-Za-z0-9.\-]{1,64})?\Z")
 _CONDITIONAL = re.compile(r"([A-Z][A-Za-z]+)\?(.+)\Z", re.DOTALL)
@@ -39,6 +42,11 @@ class Target(NamedTuple):
 def is_id(text: str) -> bool:
     """Whether a text has the form of a resource's id."""
     return _ID.match(text) is not None
+
+
+def is_type(text: str) -> bool:
+    """Whether a text has the form of a resource type's name."""
+    return _TYPE.match(text) is not None
 
 
 @lru_cache(maxsize=4096)
@@ -159,4 +167,41 @@ def _readable(reach: Reach, moment: int) -> Select[str, str, int, int | None, bo
         resource.c.type.in_(bindparam("types", expanding=True)),
         resource.c.id.in_(bindparam("ids", expanding=True)),
         predicate.readable_then(reach, moment),
+    )
+
+
+def referred(connection: Connection, keys: Collection[Key], definitions: Definitions) -> set[Key]:
+    """Those of the resources that something current refers to, whoever may read it; by one statement."""
+    if not keys:
+        return set()
+    found = connection.execute(
+        _referring(definitions, tuple(sorted({type_ for type_, _ in keys}))),
+        {"ids": sorted({id_ for _, id_ in keys})},
+    )
+    return {(type_, id_) for type_, id_ in found if (type_, id_) in keys}
+
+
+@lru_cache(maxsize=256)
+def _referring(definitions: Definitions, types: tuple[str, ...]) -> Select[str, str]:
+    """References by :ids to resources of these types.
+
+    Index rows stand by the type that refers and its parameter: each that can lead there is named.
+    """
+    leading = [
+        (parameter.type, parameter.code)
+        for by_code in parameters(definitions).values()
+        for parameter in by_code.values()
+        if parameter.kind == "reference"
+        and parameter.paths
+        and (not parameter.targets or not set(types).isdisjoint(parameter.targets))
+    ]
+    table = search_reference.c
+    return (
+        select(table.target_type, table.target_id)
+        .where(
+            tuple_(table.type, table.parameter).in_(leading),
+            table.target_id.in_(bindparam("ids", expanding=True)),
+            table.target_type.in_(types),
+        )
+        .distinct()
     )

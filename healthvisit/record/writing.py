@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, text, update
 
@@ -23,6 +23,7 @@ from healthvisit.record import ids, instants, ownership, predicate, references, 
 from healthvisit.record.errors import (
     Conflict,
     Forbidden,
+    Gone,
     Issue,
     NotFound,
     RecordError,
@@ -50,14 +51,17 @@ _BEFORE_BIRTH = {
 }
 
 
-@dataclass(frozen=True)
-class Before:
-    """The current row of a resource that is to be updated."""
+class Before(NamedTuple):
+    """The current row of a resource that is to be changed or deleted."""
 
     rid: int
     version: int
     updated_at: int
     child_rid: int | None
+    audience: str
+    author_borough: str | None
+    released_at: int | None
+    deleted: bool
     writable: bool
 
 
@@ -67,6 +71,7 @@ class Writing:
 
     place: FHIRPath of the resource: its type, or where it stands in a bundle.
     references: every reference of the body, as it will be stored.
+    method: POST for a new one, PUT for a new version, DELETE for the last.
     expects: the version that the writer saw, None where the writer did not say.
     """
 
@@ -75,7 +80,7 @@ class Writing:
     place: str
     references: Sequence[str]
     id: str = field(default_factory=ids.next_id)
-    is_update: bool = False
+    method: str = "POST"
     expects: int | None = None
     before: Before | None = None
     rid: int = 0
@@ -90,8 +95,8 @@ class Writing:
         return self.type, self.id
 
     @property
-    def method(self) -> str:
-        return "PUT" if self.is_update else "POST"
+    def is_update(self) -> bool:
+        return self.method == "PUT"
 
 
 class _Taken(NamedTuple):
@@ -143,28 +148,69 @@ class Writer:
         for writing, rid in zip(fresh, self._rids(len(fresh)), strict=True):
             writing.rid = rid
         responsibilities = self._own(writings, targets)
-        now = instants.micros(self.at) // instants.MILLISECOND_US * instants.MILLISECOND_US
+        now = self._now
         for writing in writings:
             _make(writing, now)
         self._put(writings, fresh)
         self._put_responsibilities(writings, responsibilities)
         self._put_identifiers([writing for writing in writings if writing.type == "Patient"])
 
+    def delete(self, deletions: Sequence[Writing]) -> None:
+        """Delete them, as a last version without a body; what was deleted before stays as it is.
+
+        No child and no episode is among them (access/reach.py), so who answers for whom stays. What still refers
+        to them is for `refuse_dangling` to say, once all else is written.
+        """
+        self._find(deletions)
+        found = [(each, each.before) for each in deletions if each.before and not each.before.deleted]
+        if not found:
+            return
+        standing = self._standing({before.child_rid or 0 for _, before in found})
+        now = self._now
+        for deletion, before in found:
+            author = before.author_borough
+            if ownership.is_of_a_child(deletion.type):
+                answering = standing.get(before.child_rid or 0, ())
+                with _placed(deletion):
+                    author = ownership.author_borough(
+                        self.requester, answering, on=self.on, day=self.on, place=deletion.type
+                    )
+            deletion.owned = Owned(before.audience, before.child_rid, author, before.released_at)
+            _number(deletion, now)
+        fresh = [deletion for deletion, _ in found]
+        self._move_on(fresh)
+        self._put_versions(fresh)
+        index.remove(self.connection, [deletion.rid for deletion in fresh])
+
+    def refuse_dangling(self, deletions: Sequence[Writing]) -> None:
+        """Raises Conflict where something that stands refers to what was deleted. It is not said what: it can
+        be out of the requester's reach."""
+        keys = {deletion.key for deletion in deletions}
+        referred = references.referred(self.connection, keys, self.definitions)
+        for deletion in deletions:
+            if deletion.key in referred:
+                raise Conflict("Something that the record keeps refers to it.", deletion.place)
+
     def _find(self, writings: Sequence[Writing]) -> None:
-        """Fills `before` of the updates. An id that is not there is refused as one that is out of reach."""
-        changed = {writing.key: writing for writing in writings if writing.is_update}
+        """Fills `before` of what stands. An id that is not there is refused as one that is out of reach."""
+        changed = {writing.key: writing for writing in writings if writing.method != "POST"}
         if not changed:
             return
         named = {"types": sorted({type_ for type_, _ in changed}), "ids": sorted({id_ for _, id_ in changed})}
         standing = self.connection.execute(_correctable(self.reach, self._moment), named)
-        for type_, id_, rid, version, updated_at, child_rid, writable in standing:
+        for type_, id_, *row in standing:
             if found := changed.get((type_, id_)):
-                found.before = Before(rid, version, updated_at, child_rid, bool(writable))
-                found.rid = rid
+                found.before = Before(*row)
+                found.rid = found.before.rid
         for writing in changed.values():
             before = writing.before
             if before is None:
                 raise NotFound
+            if before.deleted:
+                if writing.method == "DELETE":
+                    continue
+                # An id that its readers were told is gone never comes back to life: they may have dropped it.
+                raise Gone("It was deleted. What is written anew gets its own id.", writing.place)
             if not before.writable:
                 raise Forbidden("Another service answers for this child now.", writing.place)
             if writing.expects is not None and writing.expects != before.version:
@@ -299,21 +345,49 @@ class Writer:
                 for writing in fresh
             ],
         )
-        changed = sorted((writing for writing in writings if writing.is_update), key=lambda each: each.rid)
+        changed = [writing for writing in writings if writing.is_update]
+        self._move_on(changed)
+        self._put_versions(writings)
+        if changed:
+            index.remove(self.connection, [writing.rid for writing in changed])
+        index.put(
+            self.connection,
+            [index.rows(writing.resource, writing.rid, self.definitions) for writing in writings],
+        )
+
+    def _move_on(self, changed: Sequence[Writing]) -> None:
+        """Points the rows of what stands at their new versions."""
+        if not changed:
+            return
+        done = self.connection.execute(
+            _MOVED_ON,
+            [
+                {
+                    "moved": writing.rid,
+                    "seen": writing.version - 1,
+                    "version": writing.version,
+                    "updated_at": writing.updated_at,
+                    "author_borough": writing.owned.author_borough,
+                    "released_at": writing.owned.released_at,
+                    "deleted": writing.method == "DELETE",
+                }
+                # Always in the same order, so that two writers never wait for each other.
+                for writing in sorted(changed, key=lambda each: each.rid)
+            ],
+        )
+        if done.rowcount == len(changed):
+            return
+        # Whoever came first has moved the version on, and their row was not found.
+        versions = dict(
+            self.connection.execute(_VERSIONS, {"rids": [writing.rid for writing in changed]}).tuples()
+        )
         for writing in changed:
-            done = self.connection.execute(
-                update(resource)
-                # Whoever came first has moved the version on: the row is then no longer found.
-                .where(resource.c.rid == writing.rid, resource.c.version == writing.version - 1)
-                .values(
-                    version=writing.version,
-                    updated_at=writing.updated_at,
-                    author_borough=writing.owned.author_borough,
-                    released_at=writing.owned.released_at,
-                )
-            )
-            if done.rowcount != 1:
+            if versions.get(writing.rid) != writing.version:
                 raise VersionConflict("The resource has changed since that version.", writing.place)
+        # It has the version that this writer gave it: another's, with the same number.
+        raise VersionConflict("The resource has changed since that version.", changed[0].place)
+
+    def _put_versions(self, writings: Sequence[Writing]) -> None:
         rows.put(
             self.connection,
             resource_version,
@@ -330,12 +404,6 @@ class Writer:
                 )
                 for writing in writings
             ],
-        )
-        if changed:
-            index.remove(self.connection, [writing.rid for writing in changed])
-        index.put(
-            self.connection,
-            [index.rows(writing.resource, writing.rid, self.definitions) for writing in writings],
         )
 
     def _put_responsibilities(self, writings: Sequence[Writing], made: Sequence[Responsibility]) -> None:
@@ -396,6 +464,10 @@ class Writer:
     def _moment(self) -> int:
         return predicate.moment(self.reach, self.at)
 
+    @property
+    def _now(self) -> int:
+        return instants.micros(self.at) // instants.MILLISECOND_US * instants.MILLISECOND_US
+
 
 # Statements are made once, and once for each reach where they carry its condition.
 _STANDING = select(
@@ -413,12 +485,27 @@ _BIRTHS = select(search_date.c.rid, search_date.c.low).where(
     search_date.c.low > dates.LEAST,
 )
 
+_MOVED_ON = (
+    update(resource)
+    .where(resource.c.rid == bindparam("moved"), resource.c.version == bindparam("seen"))
+    .values(
+        version=bindparam("version"),
+        updated_at=bindparam("updated_at"),
+        author_borough=bindparam("author_borough"),
+        released_at=bindparam("released_at"),
+        deleted=bindparam("deleted"),
+    )
+)
+_VERSIONS = select(resource.c.rid, resource.c.version).where(
+    resource.c.rid.in_(bindparam("rids", expanding=True))
+)
 _LAST_RID = select(func.max(resource.c.rid))
 _NEXT_RIDS = text("select nextval('resource_rid_seq') from generate_series(1, :count)")
 
 
 @lru_cache(maxsize=256)
-def _correctable(reach: Reach, moment: int) -> Select[str, str, int, int, int, int | None, bool]:
+def _correctable(reach: Reach, moment: int) -> Select[*tuple[Any, ...]]:
+    """Type, id, and what `Before` holds, of what may be read or known to be deleted."""
     return select(
         resource.c.type,
         resource.c.id,
@@ -426,11 +513,15 @@ def _correctable(reach: Reach, moment: int) -> Select[str, str, int, int, int, i
         resource.c.version,
         resource.c.updated_at,
         resource.c.child_rid,
+        resource.c.audience,
+        resource.c.author_borough,
+        resource.c.released_at,
+        resource.c.deleted,
         predicate.correctable(reach).label("writable"),
     ).where(
         resource.c.type.in_(bindparam("types", expanding=True)),
         resource.c.id.in_(bindparam("ids", expanding=True)),
-        predicate.readable_then(reach, moment),
+        predicate.known_then(reach, moment),
     )
 
 
@@ -449,12 +540,17 @@ def _taken(reach: Reach, moment: int) -> Select[str, int, str, bool]:
     )
 
 
-def _make(writing: Writing, now: int) -> None:
-    """Fills version, time and the stored JSON: the body as sent, under the server's id and version."""
+def _number(writing: Writing, now: int) -> None:
+    """Fills version and time."""
     before = writing.before
     # Versions of one resource follow each other in time, even where the clock does not.
     writing.updated_at = max(now, before.updated_at + instants.MILLISECOND_US) if before else now
     writing.version = before.version + 1 if before else 1
+
+
+def _make(writing: Writing, now: int) -> None:
+    """Fills version, time and the stored JSON: the body as sent, under the server's id and version."""
+    _number(writing, now)
     head = {
         "resourceType": writing.type,
         "id": writing.id,

@@ -38,6 +38,7 @@ def complete(bundle: JSON, definitions: Definitions, record: Record | None = Non
     entries: list[JSON] = bundle.get("entry", [])
     _refuse_results_sent(entries)
     _refuse_results_changed(entries, record)
+    _refuse_results_deleted(entries, record)
     _refuse_figures_sent(entries)
     _refuse_contradictions(entries)
     posted = {
@@ -98,6 +99,27 @@ def _refuse_results_changed(entries: Sequence[JSON], record: Record | None) -> N
             raise Unprocessable(
                 "what a form's result says changes only with the answers of the form",
                 f"Bundle.entry[{number}].resource",
+            )
+
+
+def _refuse_results_deleted(entries: Sequence[JSON], record: Record | None) -> None:
+    """A result goes when its form goes: a form without its scores would read as one that was never scored."""
+    deleted = {entry["request"]["url"] for entry in entries if entry["request"]["method"] == "DELETE"}
+    for number, entry in enumerate(entries):
+        type_, _, id_ = entry["request"]["url"].partition("/")
+        if entry["request"]["method"] != "DELETE" or type_ != "Observation" or record is None:
+            continue
+        # It is deleted by now: what it was stands in the version before.
+        before = [version for version in record.history(type_, id_, count=2).matches if version.body]
+        forms = {
+            source["reference"]
+            for version in before[:1]
+            for source in version.json().get("derivedFrom", ())
+            if "QuestionnaireResponse/" in source.get("reference", "")
+        }
+        if not forms <= deleted:
+            raise Unprocessable(
+                "a form's result is deleted together with the form", f"Bundle.entry[{number}].request.url"
             )
 
 

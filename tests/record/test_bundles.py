@@ -264,12 +264,19 @@ def test_what_was_sent_is_not_changed_by_sending_it(furnished, definitions, send
     [
         {},
         {"request": {"method": "POST", "url": "Patient"}},
-        {"request": {"method": "DELETE", "url": "Patient/x"}},
-        {"request": {"method": "PATCH", "url": "Patient/x"}, "resource": a_patient()},
+        {"request": {"method": "DELETE", "url": "Patient/x"}, "resource": a_patient()},
+        {"request": {"method": "DELETE", "url": "Patient"}},
+        {"request": {"method": "DELETE", "url": "Patient?"}},
+        {"request": {"method": "DELETE", "url": "Patient?_count=1"}},
+        {"request": {"method": "DELETE", "url": "Patient/x/_history/1"}},
+        {"request": {"method": "PATCH", "url": "Patient/x"}},
+        {"request": {"method": "OPTIONS", "url": "Patient/x"}},
+        {"request": {"method": ["GET"], "url": "Patient/x"}},
         {"request": {"method": "POST", "url": "Observation"}, "resource": a_patient()},
         {"request": {"method": "PUT", "url": "Patient/x"}, "resource": a_patient()},
         {"request": {"method": "PUT", "url": "Patient/x"}, "resource": {**a_patient(), "id": "y"}},
-        {"request": {"method": "PUT", "url": "Patient?family=x"}, "resource": {**a_patient(), "id": "y"}},
+        {"request": {"method": "PUT", "url": "Observation?code=x"}, "resource": a_patient()},
+        {"request": {"method": "PUT", "url": "Patient/x", "ifNoneMatch": "*"}, "resource": a_patient()},
         {"request": {"method": "GET", "url": "Patient/x/$everything"}},
         {"request": {"method": "GET", "url": ""}},
         {"request": {"method": "POST", "url": "Patient", "ifNoneExist": 1}, "resource": a_patient()},
@@ -321,8 +328,10 @@ def test_entries_are_processed_as_the_specification_orders_them():
         {"request": {"method": "GET", "url": "Patient/x"}},
         an_update("Patient", "x", a_patient()),
         an_entry(a_patient()),
+        {"request": {"method": "DELETE", "url": "Observation/x"}},
     ]
-    assert [entry.method for entry in bundles.entries(a_transaction(*entries))] == ["POST", "PUT", "GET"]
+    found = [entry.method for entry in bundles.entries(a_transaction(*entries))]
+    assert found == ["DELETE", "POST", "PUT", "GET"]
 
 
 def test_a_bundle_over_the_limit_is_refused_before_its_entries_are_read():

@@ -1,4 +1,4 @@
-"""Read, vread, history of one resource, create, update. https://hl7.org/fhir/R4/http.html"""
+"""Read, vread, history, create, update, patch, delete. https://hl7.org/fhir/R4/http.html"""
 
 import uuid
 
@@ -67,14 +67,11 @@ def create(type_: str) -> Response:
     wire.agree_media_type()
     body = wire.body()
     # One resource takes the same stairs as a bundle of one, so that scores and receipts are made in one place.
-    entry: JSON = {
-        "fullUrl": uuid.uuid4().urn,
-        "resource": body,
-        "request": {"method": "POST", "url": known(type_, "c")},
-    }
+    request_: JSON = {"method": "POST", "url": known(type_, "c")}
     if (criteria := request.headers.get("If-None-Exist")) is not None:
-        entry["request"]["ifNoneExist"] = criteria
-    return _stored(type_, body, entry)
+        request_["ifNoneExist"] = criteria
+    _refuse_another_type(type_, body)
+    return _stored({"fullUrl": uuid.uuid4().urn, "resource": body, "request": request_})
 
 
 @blueprint.put("/<type_>/<id_>")
@@ -84,28 +81,89 @@ def update(type_: str, id_: str) -> Response:
     body = wire.body()
     if body.get("id") != id_:
         raise Invalid("The id in the body must be the id in the address.", f"{known(type_, 'u')}.id")
-    entry: JSON = {"resource": body, "request": {"method": "PUT", "url": f"{known(type_, 'u')}/{id_}"}}
+    _refuse_another_type(known(type_, "u"), body)
+    return _stored({"resource": body, "request": _changing("PUT", f"{type_}/{id_}")})
+
+
+@blueprint.put("/<type_>")
+@door.admits(*APPS)
+def update_by_query(type_: str) -> Response:
+    wire.agree_media_type()
+    body = wire.body()
+    _refuse_another_type(known(type_, "u"), body)
+    # Where nothing matches it is a create, to which a form's results refer.
+    return _stored(
+        {"fullUrl": uuid.uuid4().urn, "resource": body, "request": _changing("PUT", _by_query(type_))}
+    )
+
+
+@blueprint.patch("/<type_>/<id_>")
+@door.admits(*APPS)
+def patch(type_: str, id_: str) -> Response:
+    wire.agree_media_type()
+    return _stored({"resource": wire.patch(), "request": _changing("PATCH", f"{known(type_, 'u')}/{id_}")})
+
+
+@blueprint.patch("/<type_>")
+@door.admits(*APPS)
+def patch_by_query(type_: str) -> Response:
+    wire.agree_media_type()
+    return _stored({"resource": wire.patch(), "request": _changing("PATCH", _by_query(known(type_, "u")))})
+
+
+@blueprint.delete("/<type_>/<id_>")
+@door.admits(*APPS)
+def delete(type_: str, id_: str) -> Response:
+    return _stored({"request": _changing("DELETE", f"{known(type_, 'd')}/{id_}")})
+
+
+@blueprint.delete("/<type_>")
+@door.admits(*APPS)
+def delete_by_query(type_: str) -> Response:
+    return _stored({"request": _changing("DELETE", _by_query(known(type_, "d")))})
+
+
+def _changing(method: str, url: str) -> JSON:
+    found: JSON = {"method": method, "url": url}
     if (version := wire.if_match()) is not None:
-        entry["request"]["ifMatch"] = f'W/"{version}"'
-    return _stored(type_, body, entry)
+        found["ifMatch"] = f'W/"{version}"'
+    return found
 
 
-def _stored(type_: str, body: JSON, entry: JSON) -> Response:
+def _by_query(type_: str) -> str:
+    query = wire.query()
+    if not query:
+        raise Invalid("A query is needed: which resource is meant.")
+    return f"{type_}?{query}"
+
+
+def _refuse_another_type(type_: str, body: JSON) -> None:
     if body.get("resourceType") != type_:
         raise Invalid(f"The body must be a {type_}.", f"{type_}.resourceType")
+
+
+def _stored(entry: JSON) -> Response:
+    """The answer to one create, update, patch or deletion."""
     operation = wire.operation()
-    with door.record(writing=True) as record:
-        answer = record.transact(
-            {"resourceType": "Bundle", "type": "transaction", "entry": [entry]},
-            operation=operation,
-            sent=b" ".join((request.method.encode(), request.path.encode(), request.get_data())),
-            single=True,
-            completed_by=lambda checked: arrival.complete(checked, record.definitions, record),
-        )
-        response = answer["entry"][0]["response"]
-        _, id_, _, version = response["location"].split("/")
-        found = record.vread(type_, id_, version)
-    return wire.written(found, int(response["status"][:3]))
+    address = request.path.encode() + (b"?" + request.query_string if request.query_string else b"")
+    sent = b" ".join((request.method.encode(), address, wire.sent()))
+
+    def store() -> Response:
+        with door.record(writing=True) as record:
+            answer = record.one(
+                entry,
+                operation=operation,
+                sent=sent,
+                completed_by=lambda checked: arrival.complete(checked, record.definitions, record),
+            )
+            response = answer["response"]
+            if "location" not in response:
+                return Response(status=204)
+            type_, id_, _, version = response["location"].split("/")
+            found = record.vread(type_, id_, version)
+        return wire.written(found, int(response["status"][:3]))
+
+    return wire.persistently(store)
 
 
 @blueprint.route(
@@ -120,6 +178,16 @@ def unknown(path: str) -> Response:
     if parts[0] not in SERVED or len(parts) > 2:
         raise NotFound("There is nothing at this address.")
     raise MethodNotAllowed(
-        valid_methods=["GET", "HEAD", "POST"] if len(parts) == 1 else ["GET", "HEAD", "PUT"],
+        valid_methods=_methods(parts[0], is_one=len(parts) == 2),
         description="This service does not have that interaction.",
     )
+
+
+def _methods(type_: str, *, is_one: bool) -> list[str]:
+    letters = SERVED[type_]
+    of_letters = {"c": [] if is_one else ["POST"], "u": ["PUT", "PATCH"], "d": ["DELETE"]}
+    return [
+        "GET",
+        "HEAD",
+        *(method for letter in "cud" if letter in letters for method in of_letters[letter]),
+    ]

@@ -84,6 +84,8 @@ def answer_errors(blueprint: Blueprint) -> None:
 
     @blueprint.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:
+        if isinstance(error.response, Response):
+            return error.response
         status = error.code or 500
         code = _HTTP_CODES.get(status, "processing")
         answer = outcome([errors.Issue(code, str(error.description or error.name))], status)

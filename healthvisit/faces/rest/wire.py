@@ -3,26 +3,36 @@
 Bundles are joined from the stored bytes: what was sent is what comes back. https://hl7.org/fhir/R4/http.html
 """
 
+import random
 import re
+import time
 import uuid
-from collections.abc import Iterable, Sequence
+import zlib
+from base64 import b64encode
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from flask import Response, request
-from werkzeug.exceptions import NotAcceptable, UnsupportedMediaType
+from werkzeug.exceptions import NotAcceptable, RequestEntityTooLarge, UnsupportedMediaType
 
+from healthvisit.database import Contended
 from healthvisit.exact_json import JSON, dumps, loads
 from healthvisit.faces import door
 from healthvisit.faces.rest.outcomes import CONTENT_TYPE, outcome
 from healthvisit.record.errors import Invalid, Issue
+from healthvisit.record.patch import JSON_PATCH
 from healthvisit.record.record import Page, Version
 
 _JSON_TYPES = ("application/fhir+json", "application/json")
 _FORMATS = {"json", "application/json", "application/fhir+json", "text/json"}
 _PREFERENCE = re.compile(r"\breturn=(minimal|representation|OperationOutcome)\b")
+# The kinds of patch that are taken.
+ACCEPT_PATCH = f"{JSON_PATCH}, application/fhir+json"
+# Before the second and the third try, at most.
+_PAUSES_S = (0.05, 0.2)
 _WEAK_TAG = re.compile(r'W/"([1-9][0-9]*)"\Z')
 
 
@@ -43,10 +53,72 @@ def body() -> JSON:
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if request.mimetype not in _JSON_TYPES or charset not in ("utf-8", "utf8"):
         raise UnsupportedMediaType("Send application/fhir+json in UTF-8.")
-    value = loads(request.get_data(cache=True))
+    value = loads(sent())
     if not isinstance(value, dict):
         raise Invalid("The body must be one JSON object.")
     return value
+
+
+def patch() -> JSON:
+    """The request's patch as the record takes it: Parameters, or a Binary that holds a JSON Patch.
+
+    Raises what `body` does. https://hl7.org/fhir/R4/http.html#patch
+    """
+    if request.mimetype == JSON_PATCH:
+        data = b64encode(sent()).decode("ascii")
+        return {"resourceType": "Binary", "contentType": JSON_PATCH, "data": data}
+    if request.mimetype not in _JSON_TYPES:
+        error = UnsupportedMediaType(
+            "A patch is application/json-patch+json, or Parameters as application/fhir+json."
+        )
+        error.response = outcome([Issue("not-supported", str(error.description))], 415)
+        error.response.headers["Accept-Patch"] = ACCEPT_PATCH
+        raise error
+    value = body()
+    if value.get("resourceType") != "Parameters":
+        raise Invalid("A patch in FHIR JSON is a Parameters resource.", "Parameters")
+    return value
+
+
+def sent() -> bytes:
+    """The request's body, unpacked where it came packed.
+
+    Raises UnsupportedMediaType for a packing other than gzip, RequestEntityTooLarge for one that unpacks to more
+    than a body may have, Invalid for one that does not unpack.
+    """
+    text = request.get_data(cache=True)
+    packing = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if packing == "identity":
+        return text
+    if packing != "gzip":
+        raise UnsupportedMediaType("Send the body as it is, or in gzip.")
+    most = door.house().settings.body_limit_bytes
+    unpacking = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        # A few kilobytes can unpack to gigabytes: no more is unpacked than is taken.
+        found = unpacking.decompress(text, most + 1)
+    except zlib.error:
+        raise Invalid("The body does not unpack.") from None
+    if len(found) > most:
+        raise RequestEntityTooLarge
+    if not unpacking.eof or unpacking.unused_data:
+        raise Invalid("The body does not unpack.")
+    return found
+
+
+def query() -> str:
+    """The query of a conditional interaction, without what is about the bytes. Raises Invalid."""
+    return urlencode(parameters())
+
+
+def persistently(store: Callable[[], Response]) -> Response:
+    """What `store` answers; it is tried again where another writer was in its way. Raises Unavailable."""
+    for pause_s in _PAUSES_S:
+        try:
+            return store()
+        except Contended:
+            time.sleep(pause_s * random.random())  # noqa: S311 - nothing secret
+    return store()
 
 
 def parameters(*, form: bool = False) -> list[tuple[str, str]]:
@@ -54,7 +126,7 @@ def parameters(*, form: bool = False) -> list[tuple[str, str]]:
     try:
         pairs = parse_qsl(request.query_string.decode("ascii"), keep_blank_values=True, errors="strict")
         if form:
-            pairs += parse_qsl(request.get_data().decode("ascii"), keep_blank_values=True, errors="strict")
+            pairs += parse_qsl(sent().decode("ascii"), keep_blank_values=True, errors="strict")
     except (UnicodeError, ValueError):
         raise Invalid("The query is not well formed.") from None
     return [(name, value) for name, value in pairs if name not in ("_format", "_pretty")]
@@ -93,7 +165,8 @@ def location(version: Version) -> str:
 def resource(version: Version, status: int = 200) -> Response:
     """One resource with its ETag and Last-Modified; 304 where the requester already holds this version."""
     tag = f'W/"{version.version}"'
-    if status == 200 and request.method in ("GET", "HEAD") and request.headers.get("If-None-Match") == tag:
+    reads = status == 200 and request.method in ("GET", "HEAD")
+    if reads and version.is_held(request.headers.get("If-None-Match"), request.if_modified_since):
         answer = Response(status=304)
     else:
         answer = Response(version.body, status, content_type=CONTENT_TYPE)
@@ -136,11 +209,21 @@ def searchset(page: Page, path: str) -> Response:
 def history(page: Page, path: str) -> Response:
     base = door.house().settings.fhir_base
     entries = [
-        b'{"fullUrl":"%s/%s/%s","resource":%s,"request":%s,"response":%s}'
-        % (base.encode(), found.type.encode(), found.id.encode(), found.body, *_how_it_came(found))
+        b'{"fullUrl":"%s/%s/%s",%s"request":%s,"response":%s}'
+        % (
+            base.encode(),
+            found.type.encode(),
+            found.id.encode(),
+            # A deletion is told, and has nothing to show.
+            b'"resource":%s,' % found.body if found.body else b"",
+            *_how_it_came(found),
+        )
         for found in page.matches
     ]
     return _bundle("history", page, path, entries)
+
+
+_STATUSES = {"POST": "201 Created", "PUT": "200 OK", "DELETE": "204 No Content"}
 
 
 def _how_it_came(version: Version) -> tuple[bytes, bytes]:
@@ -149,7 +232,7 @@ def _how_it_came(version: Version) -> tuple[bytes, bytes]:
         dumps({"method": version.method, "url": version.type if created else f"{version.type}/{version.id}"}),
         dumps(
             {
-                "status": "201 Created" if created else "200 OK",
+                "status": _STATUSES[version.method],
                 "etag": f'W/"{version.version}"',
                 "lastModified": version.updated_at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             }
