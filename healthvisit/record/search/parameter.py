@@ -14,9 +14,10 @@ from typing import Literal, NamedTuple, cast
 
 from healthvisit.definitions import BadDefinition, Definitions
 from healthvisit.exact_json import JSON
+from healthvisit.record.search.composite import Second
 from healthvisit.record.search.token import kept
 
-Kind = Literal["token", "string", "date", "reference", "uri"]
+Kind = Literal["token", "string", "date", "reference", "uri", "quantity", "number", "composite"]
 
 # What lists of a type are sorted by: the first of these that the type has.
 _MAIN = ("date", "authored", "recorded", "birthdate")
@@ -41,7 +42,22 @@ _CHOICES: dict[Kind, tuple[str, ...]] = {
     "date": ("date", "dateTime", "instant", "Period", "Timing"),
     "reference": ("Reference", "canonical", "uri"),
     "uri": ("uri", "url", "canonical", "oid", "uuid"),
+    "quantity": (
+        "Quantity",
+        "SimpleQuantity",
+        "Age",
+        "Duration",
+        "Count",
+        "Distance",
+        "Range",
+        "SampledData",
+    ),
+    "number": ("decimal", "integer", "positiveInt", "unsignedInt", "Range"),
 }
+# What the second part of a composite may be; the first is a token.
+_TOKENS = ("boolean", "code", "Coding", "CodeableConcept", "Identifier")
+# Elements of every resource.
+_EVERY = ("Resource", "DomainResource")
 
 
 class Step(NamedTuple):
@@ -63,10 +79,20 @@ class Path(NamedTuple):
     exists: bool = False
 
 
+class Pair(NamedTuple):
+    """Two elements of one repeat. root: the way to the repeat, empty for the resource itself."""
+
+    root: tuple[Step, ...]
+    first: tuple[Path, ...]
+    second: tuple[Path, ...]
+    second_kind: Second
+
+
 class Parameter(NamedTuple):
     """One search parameter of one type.
 
-    targets: types that a reference may name; canonical: it names them by URL.
+    targets: types that a reference may name; canonical: it names them by URL. pairs: of a composite, in place
+    of paths. identified: whether what it reads may be an Identifier, which says of which type it is.
     read_as, target: whose rows answer: "patient" reads the rows of "subject" whose target is a Patient, so
     that each reference is indexed once. A parameter with rows of its own has read_as == code and target "".
     """
@@ -79,6 +105,8 @@ class Parameter(NamedTuple):
     canonical: bool = False
     read_as: str = ""
     target: str = ""
+    pairs: tuple[Pair, ...] = ()
+    identified: bool = False
 
 
 @lru_cache(maxsize=8)
@@ -94,15 +122,7 @@ def parameters(definitions: Definitions) -> Mapping[str, Mapping[str, Parameter]
             if code in COLUMNS:
                 found.setdefault(type_, {})[code] = Parameter(type_, code, kind, (), read_as=code)
                 continue
-            try:
-                paths, canonical = _paths(expression, type_, kind, definitions.elements)
-            except (KeyError, ValueError) as error:
-                raise BadDefinition(
-                    f"SearchParameter/{definition['id']}: cannot index {expression}"
-                ) from error
-            found.setdefault(type_, {})[code] = Parameter(
-                type_, code, kind, paths, tuple(definition.get("target", ())), canonical, read_as=code
-            )
+            found.setdefault(type_, {})[code] = compiled(definition, type_, definitions.elements)
             expressions[type_, expression] = code
             if match := re.fullmatch(r"([\w.]+)\.where\(resolve\(\) is (\w+)\)", expression):
                 resolved[type_, code] = match[1], match[2]
@@ -120,38 +140,108 @@ def main_date(definitions: Definitions, type_: str) -> Parameter | None:
     return next((of_type[code] for code in _MAIN if code in of_type and of_type[code].kind == "date"), None)
 
 
+def compiled(definition: JSON, type_: str, elements: JSON) -> Parameter:
+    """The parameter that a definition makes for one type. Raises BadDefinition where it cannot be indexed."""
+    code, kind = definition["code"], definition["type"]
+    expression = _expression(definition, type_)
+    paths: tuple[Path, ...] = ()
+    pairs: tuple[Pair, ...] = ()
+    leaves: set[str] = set()
+    try:
+        if kind == "composite":
+            pairs = tuple(_pairs(definition, expression, type_, elements))
+        else:
+            paths, leaves = _paths(expression, type_, kind, elements)
+        if not paths and not pairs:
+            raise ValueError("no path")
+    except (KeyError, IndexError, ValueError) as error:
+        raise BadDefinition(f"SearchParameter/{definition['id']}: cannot index {expression}") from error
+    return Parameter(
+        type_,
+        code,
+        kind,
+        paths,
+        tuple(definition.get("target", ())),
+        "canonical" in leaves,
+        code,
+        pairs=pairs,
+        identified="Identifier" in leaves,
+    )
+
+
 def _expression(definition: JSON, type_: str) -> str:
     """The parts of the expression that speak of the type."""
     parts = [part.strip() for part in _split(definition["expression"], " | ")]
-    return " | ".join(part for part in parts if re.match(rf"\(?(?:{type_}|Resource)\b", part))
+    return " | ".join(part for part in parts if re.match(rf"\(?(?:{type_}|{'|'.join(_EVERY)})\b", part))
 
 
-def _paths(expression: str, type_: str, kind: Kind, elements: JSON) -> tuple[tuple[Path, ...], bool]:
-    """The paths of an expression, and whether they end at a canonical."""
+def _pairs(definition: JSON, expression: str, type_: str, elements: JSON) -> Iterator[Pair]:
+    first, second = (component["expression"] for component in definition["component"])
+    for part in _split(expression, " | "):
+        words = part.strip().split(".")
+        if words.pop(0) != type_:
+            raise ValueError("another type")
+        steps, current = [], type_
+        for word in words:
+            steps.append(Step((word,)))
+            (current,) = _member(elements, current, word)["types"]
+        seconds_of: tuple[tuple[Second, tuple[str, ...]], ...]
+        seconds_of = ("token", _TOKENS), ("quantity", _CHOICES["quantity"])
+        for kind, allowed in seconds_of:
+            try:
+                firsts = [path for path, _ in _union(first, current, "token", elements, _TOKENS)]
+                seconds = [path for path, _ in _union(second, current, kind, elements, allowed)]
+            except (KeyError, ValueError):
+                if kind == "quantity":
+                    raise
+                continue
+            yield Pair(tuple(steps), tuple(firsts), tuple(seconds), kind)
+            break
+
+
+def _union(
+    expression: str, type_: str, kind: Kind, elements: JSON, allowed: tuple[str, ...]
+) -> list[tuple[Path, str]]:
+    """Paths of an expression that begins at an element of this type, with the types of their leaves."""
+    found = [
+        each
+        for part in _split(expression, " | ")
+        for each in _walks(_split(part.strip(), "."), type_, kind, elements, allowed)
+    ]
+    if not found or any(leaf not in allowed for _, leaf in found):
+        raise ValueError("no path")
+    return found
+
+
+def _paths(expression: str, type_: str, kind: Kind, elements: JSON) -> tuple[tuple[Path, ...], set[str]]:
+    """The paths of an expression, and the types they end at."""
     if match := re.fullmatch(r"(\w+)\.(\w+)\.exists\(\) and \1\.\2 != false", expression):
         names = _names(elements, type_, match[2], "")
-        return tuple(Path((Step((name,)),), exists=True) for name, _ in names), False
+        return tuple(Path((Step((name,)),), exists=True) for name, _ in names), set()
     found: list[Path] = []
-    canonical = False
+    leaves = set()
     for part in _split(expression, " | "):
-        for path, leaf in _walks(part.strip(), type_, kind, elements):
+        # "(a.b as T).c" and "a.b as T" say what a.b.as(T).c says.
+        told = re.sub(r"^\(([\w.]+) as (\w+)\)", r"\1.as(\2)", part.strip())
+        told = re.sub(r"^([\w.]+) as (\w+)$", r"\1.as(\2)", told)
+        words = _split(told, ".")
+        if words.pop(0) not in (type_, *_EVERY):
+            raise ValueError("another type")
+        for path, leaf in _walks(words, type_, kind, elements, _CHOICES[kind]):
             found.append(path)
-            canonical = canonical or leaf == "canonical"
-    if not found:
-        raise ValueError("no path")
-    return tuple(found), canonical
+            leaves.add(leaf)
+    return tuple(found), leaves
 
 
-def _walks(part: str, type_: str, kind: Kind, elements: JSON) -> Iterator[tuple[Path, str]]:
-    """One path of a union, once for each JSON name of a choice at its beginning; and the type of its leaf."""
-    # "(a.b as T).c" and "a.b as T" say what a.b.as(T).c says.
-    part = re.sub(r"^\(([\w.]+) as (\w+)\)", r"\1.as(\2)", part)
-    part = re.sub(r"^([\w.]+) as (\w+)$", r"\1.as(\2)", part)
-    words = _split(part, ".")
-    if words.pop(0) != type_:
-        raise ValueError("another type")
+def _walks(
+    words: list[str], current: str, kind: Kind, elements: JSON, allowed: tuple[str, ...]
+) -> Iterator[tuple[Path, str]]:
+    """One path, once for each JSON name of a choice at its beginning; and the type of its leaf.
+
+    current: the type of the element that the words begin at. allowed: types that a choice may be of.
+    """
     steps: list[tuple[list[tuple[str, str]], str, str]] = []
-    current, system, single = type_, "", True
+    system, single = "", True
     while words:
         word = words.pop(0)
         if match := re.fullmatch(r"extension\('([^']+)'\)", word):
@@ -170,7 +260,7 @@ def _walks(part: str, type_: str, kind: Kind, elements: JSON) -> Iterator[tuple[
         element, many, codes = _element(elements, current, word)
         names = _names(elements, current, word, chosen)
         if len(names) > 1:
-            names = [(name, leaf) for name, leaf in names if leaf in _CHOICES[kind]]
+            names = [(name, leaf) for name, leaf in names if leaf in allowed]
         if not names:
             raise ValueError("no such element")
         steps.append((names, "", ""))
@@ -182,8 +272,8 @@ def _walks(part: str, type_: str, kind: Kind, elements: JSON) -> Iterator[tuple[
         raise ValueError("a date that repeats")
     first, rest = steps[0], steps[1:]
     tail = tuple(Step(tuple(name for name, _ in names), where, equals) for names, where, equals in rest)
-    for name, _ in first[0]:
-        yield Path((Step((name,), first[1], first[2]), *tail), kept(system)), current
+    for name, leaf in first[0]:
+        yield Path((Step((name,), first[1], first[2]), *tail), kept(system)), current if rest else leaf
 
 
 def _element(elements: JSON, type_: str, name: str) -> tuple[list[str], bool, str]:

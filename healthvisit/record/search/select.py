@@ -9,39 +9,51 @@ import base64
 import binascii
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date as date_
 from datetime import datetime
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
-    BindParameter,
     ColumnElement,
     Connection,
     Dialect,
     Select,
     and_,
+    bindparam,
     func,
     literal_column,
     or_,
     select,
     text,
+    union,
 )
-from sqlalchemy.util import LRUCache
 
+from healthvisit.access.reach import BoroughReach, ChildReach, Reach
 from healthvisit.record import tables
 from healthvisit.record.errors import Invalid, Issue, TooCostly
 from healthvisit.record.search import date, statement
+from healthvisit.record.search.composite import CompositeValue
 from healthvisit.record.search.date import GREATEST, LEAST, SHORT_US, Bounds, DateValue
+from healthvisit.record.search.number import NumberValue
 from healthvisit.record.search.parameter import Parameter
-from healthvisit.record.search.query import Criterion, Include, SearchQuery, Value
+from healthvisit.record.search.quantity import QuantityValue
+from healthvisit.record.search.query import Criterion, Include, Link, SearchQuery, Value
 from healthvisit.record.search.reference import ReferenceValue
-from healthvisit.record.search.statement import EVER, Span, Way, Writer
+from healthvisit.record.search.statement import EVER, Reached, Span, Way, What, Writer
 from healthvisit.record.search.string import StringValue
-from healthvisit.record.search.token import TokenValue
+from healthvisit.record.search.token import TokenSet, TokenValue
+from healthvisit.record.search.uri import UriValue
 
 MOST_INCLUDED = 5000
+# How often what was included may bring more.
+MOST_ROUNDS = 5
+# How many resources a chain may come to and still be put as references to them.
+MOST_RESOLVED = 200
 
 # As far as a short look counts: beyond it a range is long, however long.
 LONG = 10_000
+# A range this short is counted without being asked.
+CHEAP = 1000
 
 
 class Found(NamedTuple):
@@ -66,64 +78,184 @@ class Page(NamedTuple):
     next: str | None
 
 
-def page(connection: Connection, query: SearchQuery, condition: ColumnElement[bool], at: datetime) -> Page:
-    """One page of the matches that satisfy the condition, and the resources they include that satisfy it too.
+def page(
+    connection: Connection,
+    query: SearchQuery,
+    reach: Reach,
+    moment: int,
+    types: frozenset[str],
+    at: datetime,
+) -> Page:
+    """One page of the matches within reach, and the resources they include that are within reach too.
 
-    condition: the reach predicate over the columns of tables.resource.
+    reach, moment: what the reach predicate is made of, over every row of tables.resource that the search
+    finds, includes, goes through or counts. types: the types that may be read; the search does not go through
+    any other, and includes none.
     at: aware UTC instant of the request; "ap" measures its tolerance from it.
     Raises Invalid where _page is not a cursor of this query.
     """
-    return _Search(connection, _settled(query, at), condition).page()
+    reached = Reached(reach, moment, types)
+    if query.parts:
+        return _page_of_types(connection, query, reached, at)
+    return _Search(connection, _settled(query, at), reached).page()
+
+
+def _page_of_types(connection: Connection, query: SearchQuery, reached: Reached, at: datetime) -> Page:
+    """A page of several types in the order of their last update: each type's own page, put together."""
+    parts = [_Search(connection, _settled(part, at), reached) for part in query.parts]
+    down = any(sort.descending for sort in query.sorts)
+    after = None
+    if query.page:
+        which, last = _opened(query, len(parts))
+        after = parts[which].position(last)
+    found = [match for part in parts for match in part.matches_after(after)]
+    found.sort(key=lambda match: (match.updated_at, match.rid), reverse=down)
+    more = len(found) > query.count > 0
+    matches = found[: query.count]
+    if query.count and not more and after is None:
+        total: int | None = len(matches)
+    else:
+        totals = [part.total() for part in parts]
+        total = None if None in totals else sum(each for each in totals if each is not None)
+    types = [part.type for part in query.parts]
+    following = _cursor(query, types.index(matches[-1].type), matches[-1].id) if more else None
+    included = _Included(parts[0].writer, connection).by(query.includes, matches)
+    return Page(matches, included, total, following)
 
 
 def _settled(query: SearchQuery, at: datetime) -> SearchQuery:
     """The query with the tolerance of "ap" worked out."""
-    if not any(
-        isinstance(value, DateValue) and value.prefix == "ap" for c in query.criteria for value in c.values
-    ):
+    if not any("ap" in text for _, text in query.processed):
         return query
-    criteria = [
-        each._replace(values=tuple(date.settled(value, at) for value in statement.dates(each)))
-        if each.parameter.kind == "date"
-        else each
-        for each in query.criteria
-    ]
-    return replace(query, criteria=tuple(criteria))
+    return replace(
+        query,
+        criteria=tuple(_settled_of(each, at) for each in query.criteria),
+        links=tuple(_settled_link(each, at) for each in query.links),
+    )
+
+
+def _settled_of(criterion: Criterion, at: datetime) -> Criterion:
+    values = tuple(
+        date.settled(value, at) if isinstance(value, DateValue) else value for value in criterion.values
+    )
+    return criterion._replace(values=values)
+
+
+def _settled_link(link: Link, at: datetime) -> Link:
+    inner = link.inner
+    return link._replace(
+        inner=_settled_link(inner, at) if isinstance(inner, Link) else _settled_of(inner, at)
+    )
 
 
 class _Search:
-    """One page of one search, from choosing the range to walk to the cursor of the next page."""
+    """One page of one search, from choosing the range to walk to the cursor of the next page.
 
-    def __init__(self, connection: Connection, query: SearchQuery, condition: ColumnElement[bool]) -> None:
+    found_none: whether a chain leads to nothing, so that there is no match.
+    """
+
+    def __init__(self, connection: Connection, query: SearchQuery, reached: Reached) -> None:
         self.connection = connection
+        self.reached = reached
+        self.found_none = False
         self.query = query
-        self.condition = condition
-        self.ways = statement.ways(query)
-        self.writer = Writer(query, condition, is_sqlite=connection.dialect.name == "sqlite")
+        if query.links and not any(way.one_child for way in statement.ways(query)):
+            # The rows of one child are few: each is asked for its chains by a seek.
+            self.query = self._resolved(query)
+        self.ways = statement.ways(self.query)
+        self.writer = Writer(self.query, reached, is_sqlite=connection.dialect.name == "sqlite")
         self.lengths: dict[int, int] = {}
         self.spans: dict[int, Span] = {}
 
     def page(self) -> Page:
         query = self.query
-        chosen, after = _opened(query, len(self.ways)) if query.page else (self._choice(), "")
+        chosen, after = _opened(query, len(self.ways)) if query.page else (-1, "")
+        if self.found_none:
+            return Page([], [], 0, None)
+        if chosen < 0:
+            chosen = self._choice()
         matches = self._matches(chosen, after) if query.count else []
         more = len(matches) > query.count > 0
         matches = matches[: query.count]
-        total = None
-        if query.count and not more and not after:
-            # All of them stand on this page: there is nothing to count.
-            total = len(matches)
-        elif query.counted:
-            total = self._total(chosen)
+        # Where all of them stand on this page there is nothing to count.
+        is_whole = query.count and not more and not after
+        total = len(matches) if is_whole else self.total(chosen)
         following = _cursor(query, chosen, matches[-1].id) if more else None
-        return Page(matches, self._included(matches), total, following)
+        included = _Included(self.writer, self.connection).by(query.includes, matches)
+        return Page(matches, included, total, following)
+
+    def matches_after(self, position: tuple[Any, ...] | None) -> list[Found]:
+        """Matches in the order of their last update, from the one after this place."""
+        if self.found_none or not self.query.count:
+            return []
+        return self._rows(self._choice(), position)
+
+    def position(self, id_: str, chosen: int = -1) -> tuple[Any, ...]:
+        """Sort keys and rid of the match with this id. Raises Invalid where it is none within reach."""
+        found = self._answered("position", chosen, id_)
+        if not found:
+            # Whoever cannot reach the match learns nothing by it.
+            raise _not_a_page()
+        return tuple(found[0])
+
+    # What chains and _has lead to
+
+    def _resolved(self, query: SearchQuery) -> SearchQuery:
+        """The query with each chain put as the references that it comes to, where these are few.
+
+        So the search begins at its narrow side: a child's NHS number, for one. What leads to many is left as
+        it is, and asked of each candidate.
+        """
+        links, criteria = [], list(query.criteria)
+        for link in query.links:
+            ids = self._leads_to(query, link)
+            if len(ids) > MOST_RESOLVED:
+                links.append(link)
+            elif not ids:
+                self.found_none = True
+            elif link.forward:
+                named = tuple(ReferenceValue(link.type, id_) for id_ in ids)
+                criteria.append(Criterion(link.parameter, "", named))
+            else:
+                by_id = Parameter(query.type, "_id", "token", (), read_as="_id")
+                criteria.append(Criterion(by_id, "", tuple(ids)))
+        return replace(query, criteria=tuple(criteria), links=tuple(links))
+
+    def _leads_to(self, query: SearchQuery, link: Link) -> list[str]:
+        """Ids of what satisfies the link within reach, no more than one over MOST_RESOLVED."""
+        if link.type not in self.reached.types:
+            return []
+        is_link = isinstance(link.inner, Link)
+        inner = replace(
+            query,
+            type=link.type,
+            criteria=() if is_link else (cast(Criterion, link.inner),),
+            links=(cast(Link, link.inner),) if is_link else (),
+            sorts=(),
+            includes=(),
+            main=None,
+            child="",
+        )
+        search = _Search(self.connection, inner, self.reached)
+        if search.found_none:
+            return []
+        chosen = search._choice()
+        way, span = search.ways[chosen], search._span(chosen)
+        if link.forward:
+            return [row[0] for row in search._answered("ids", chosen, MOST_RESOLVED + 1)]
+        found = search.writer.referred(way, span, link, query.type, MOST_RESOLVED + 1)
+        return list(self.connection.execute(found).scalars())
 
     # Which range to walk
 
     def _choice(self) -> int:
         """The position of the way that finds the fewest candidates, or has them in the order asked for."""
         ways = self.ways
-        sure = next((position for position, way in enumerate(ways) if way.one_child), None)
+        sure = min(
+            (position for position, way in enumerate(ways) if way.one_child),
+            key=lambda position: ways[position].preference,
+            default=None,
+        )
         if sure is not None:
             return sure
         # The rows of a reference carry the main date: they are fewer than all rows of those dates.
@@ -151,8 +283,8 @@ class _Search:
     def _length(self, position: int) -> int:
         """How many rows the range has, counted no further than LONG."""
         if position not in self.lengths:
-            found = self.writer.range(self.ways[position], self._span(position))
-            self.lengths[position] = self.connection.execute(self.writer.length(found, LONG)).scalar_one()
+            (row,) = self._answered("length", position, LONG)
+            self.lengths[position] = row[0]
         return self.lengths[position]
 
     def _is_short(self, position: int) -> bool:
@@ -172,6 +304,9 @@ class _Search:
         if parameter is None:
             return EVER
         bounds = _bounds(statement.said_of(self.query, parameter))
+        if way.one_child:
+            # To look for where it begins takes longer than to read one child's rows.
+            return bounds.first, bounds.last
         return self._first(parameter, bounds), bounds.last
 
     def _first(self, parameter: Parameter, bounds: Bounds) -> int:
@@ -179,22 +314,8 @@ class _Search:
         ones."""
         if bounds.reached <= LEAST + SHORT_US:
             return bounds.first
-        rows = tables.search_date
-        # Both databases would rather walk all dates until they meet a long one, and as a rule there is
-        # none: OFFSET and the hint keep them to the index of the long ones.
-        long = (
-            select(rows.c.low)
-            .where(
-                rows.c.type == self.query.type,
-                rows.c.parameter == parameter.read_as,
-                text(f"high > low + {SHORT_US}"),
-                rows.c.high >= bounds.reached,
-            )
-            .with_hint(rows, "INDEXED BY ix_search_date_long", "sqlite")
-            .offset(0)
-            .subquery()
-        )
-        least = self.connection.execute(select(func.min(long.c.low))).scalar()
+        asked = {"type": self.query.type, "parameter": parameter.read_as, "reached": bounds.reached}
+        least = self.connection.execute(_LEAST_LONG, asked).scalar()
         before = bounds.reached - SHORT_US
         return max(bounds.first, before if least is None else min(before, least))
 
@@ -202,69 +323,135 @@ class _Search:
 
     def _matches(self, chosen: int, after: str) -> list[Found]:
         """The matches after the one with this id, one more than the page holds."""
-        way, span = self.ways[chosen], self._span(chosen)
+        return self._rows(chosen, self.position(after, chosen) if after else None)
+
+    def _rows(self, chosen: int, position: tuple[Any, ...] | None) -> list[Found]:
+        way = self.ways[chosen]
         apart = statement.streams(self.query, way) or self.writer.is_sqlite or self._is_short(chosen)
-        position: tuple[Any, ...] | None = None
-        if after:
-            # Whoever cannot reach the match learns nothing by it.
-            row = self.connection.execute(self.writer.position(way, after)).one_or_none()
-            if row is None:
-                raise _not_a_page()
-            position = tuple(row)
-        rows = _filled(self.connection, self.writer, chosen, span, position, apart=apart)
+        rows = self._answered("page" if apart else "joined", chosen, self.query.count + 1, position)
         return [Found(*row) for row in rows]
 
-    def _total(self, chosen: int) -> int:
-        """Matches on all pages, counted under the reach predicate."""
-        if self.writer.is_sqlite or self._is_short(chosen):
-            counted = self.writer.total_by_seeks(self.ways[chosen], self._span(chosen))
-        else:
-            # Over long ranges PostgreSQL hashes faster than it seeks.
-            counted = self.writer.total_by_joins()
-        return cast(int, self.connection.execute(counted).scalar_one())
+    def total(self, chosen: int | None = None) -> int | None:
+        """Matches on all pages, counted under the reach predicate; None where that was not asked for and is
+        not cheap."""
+        if self.found_none:
+            return 0
+        if self.query.total == "none":
+            return None
+        chosen = self._choice() if chosen is None else chosen
+        is_cheap = self.ways[chosen].one_child or self.lengths.get(chosen, LONG) < CHEAP
+        if not self.query.total and not is_cheap:
+            return None
+        # Over long ranges PostgreSQL hashes faster than it seeks.
+        by_seeks = self.writer.is_sqlite or self._is_short(chosen)
+        ((counted,),) = self._answered("total" if by_seeks else "hashed", chosen, 0)
+        return cast(int, counted)
 
-    # What is included
+    def _answered(
+        self, what: What, chosen: int, extra: Any, position: tuple[Any, ...] | None = None
+    ) -> Sequence[Any]:
+        """Rows of one statement of this search. extra: the limit, or for "position" the id."""
+        span = EVER if what == "position" else self._span(chosen)
+        return _filled(self.connection, self.writer, what, chosen, span, extra, position)
 
-    def _included(self, matches: list[Found]) -> list[Found]:
-        """What the matches refer to by the included parameters, each once, and only what may be reached
-        itself."""
-        if not matches or not self.query.includes:
-            return []
-        rids = [match.rid for match in matches]
-        referred = [self._referred(rids, each) for each in self.query.includes]
-        resource = tables.resource
+
+# Both databases would rather walk all dates until they meet a long one, and as a rule there is none: OFFSET
+# and the hint keep them to the index of the long ones.
+_LONG_ONES = (
+    select(tables.search_date.c.low)
+    .where(
+        tables.search_date.c.type == bindparam("type"),
+        tables.search_date.c.parameter == bindparam("parameter"),
+        text(f"high > low + {SHORT_US}"),
+        tables.search_date.c.high >= bindparam("reached"),
+    )
+    .with_hint(tables.search_date, "INDEXED BY ix_search_date_long", "sqlite")
+    .offset(0)
+    .subquery()
+)
+_LEAST_LONG = select(func.min(_LONG_ONES.c.low))
+
+
+_RESOURCE = tables.resource.c
+
+
+class _Included:
+    """What comes along with the matches: one statement for each round of includes, whatever their number."""
+
+    def __init__(self, writer: Writer, connection: Connection) -> None:
+        self.connection = connection
+        self.reached = writer.reached
+        self.bodies = writer.bodies
+
+    def by(self, includes: Sequence[Include], matches: Sequence[Found]) -> list[Found]:
+        """What the matches refer to or are referred to by, each once, and only what may be read itself.
+
+        Raises TooCostly for more than MOST_INCLUDED.
+        """
+        included: dict[int, Found] = {}
+        known = {match.rid for match in matches}
+        last, rounds = list(matches), 0
+        while last and rounds < MOST_ROUNDS:
+            asked = [each for each in includes if each.iterate or not rounds]
+            brought = [rids for each in asked if (rids := self._brought(each, last)) is not None]
+            if not brought:
+                break
+            last = self._found(brought, known)
+            included |= {each.rid: each for each in last}
+            known |= included.keys()
+            if len(included) > MOST_INCLUDED:
+                raise TooCostly(
+                    f"more than {MOST_INCLUDED} resources are included; ask for fewer with _count"
+                )
+            rounds += 1
+        return list(included.values())
+
+    def _found(self, brought: list[Select[Any]], known: set[int]) -> list[Found]:
+        rids = union(*brought).subquery("brought")
         found = (
-            select(resource.c.rid, resource.c.type, resource.c.id, resource.c.version, resource.c.updated_at)
-            .where(or_(*referred), resource.c.rid.not_in(rids), self.condition)
-            .limit(MOST_INCLUDED + 1)
+            select(_RESOURCE.rid, _RESOURCE.type, _RESOURCE.id, _RESOURCE.version, _RESOURCE.updated_at)
+            .where(
+                _RESOURCE.rid.in_(select(rids.c.rid)),
+                _RESOURCE.type.in_(self.reached.types),
+                self.reached.condition(),
+            )
+            .limit(MOST_INCLUDED + len(known) + 1)
         )
-        included = [Found(*row) for row in self.connection.execute(self.writer.bodies(found, [False]))]
-        if len(included) > MOST_INCLUDED:
-            raise TooCostly(f"more than {MOST_INCLUDED} resources are included; ask for fewer with _count")
-        return included
+        rows = self.connection.execute(self.bodies(found, [False]))
+        return [Found(*row) for row in rows if row.rid not in known]
 
-    def _referred(self, rids: list[int], include: Include) -> ColumnElement[bool]:
-        """Whether a row of tables.resource is what one of these resources refers to by the parameter."""
-        parameter, narrowed = include
-        named, resource = tables.search_reference.alias("n"), tables.resource
-        asked = and_(
-            named.c.rid.in_(rids), named.c.type == self.query.type, named.c.parameter == parameter.read_as
-        )
-        if parameter.canonical:
-            urls = [
-                row[0] for row in self.connection.execute(select(named.c.target_id).where(asked).distinct())
+    def _brought(self, include: Include, last: Sequence[Found]) -> Select[Any] | None:
+        """rid of what these bring by the include; None where none of them can."""
+        parameter, target, reverse, _ = include
+        named = tables.search_reference.alias("n")
+        of = and_(named.c.type == parameter.type, named.c.parameter == parameter.read_as)
+        only = target or parameter.target
+        if reverse:
+            wanted = (only,) if only else parameter.targets
+            ids: dict[str, list[str]] = {}
+            for each in last:
+                if each.type in wanted:
+                    ids.setdefault(each.type, []).append(each.id)
+            to = [
+                and_(named.c.target_type == type_, named.c.target_id.in_(of_type))
+                for type_, of_type in ids.items()
             ]
-            return _defined(urls)
-        target = tables.resource.alias("t")
-        both = and_(target.c.type == named.c.target_type, target.c.id == named.c.target_id)
-        wanted = select(target.c.rid).select_from(named.join(target, both)).where(asked)
-        only = narrowed or parameter.target
-        return resource.c.rid.in_(wanted.where(target.c.type == only) if only else wanted)
+            return select(named.c.rid).where(of, or_(*to)) if to else None
+        rids = [each.rid for each in last if each.type == parameter.type]
+        if not rids:
+            return None
+        asked = and_(named.c.rid.in_(rids), of)
+        if parameter.canonical:
+            urls = self.connection.execute(select(named.c.target_id).where(asked).distinct()).scalars()
+            return _defined(list(urls))
+        other = tables.resource.alias("t")
+        both = and_(other.c.type == named.c.target_type, other.c.id == named.c.target_id)
+        referred = select(other.c.rid).select_from(named.join(other, both)).where(asked)
+        return referred.where(other.c.type == only) if only else referred
 
 
-def _defined(urls: list[str]) -> ColumnElement[bool]:
-    """Whether a row of tables.resource is a definition with one of these URLs; of its |version where one is
-    told."""
+def _defined(urls: list[str]) -> Select[Any]:
+    """rid of the definitions with one of these URLs; of its |version where one is told."""
     of_version = {url for url in urls if "|" in url}
     told = {url.partition("|")[0] for url in of_version}
     url, version = tables.search_token.alias("u"), tables.search_token.alias("v")
@@ -275,7 +462,7 @@ def _defined(urls: list[str]) -> ColumnElement[bool]:
             version.c.rid == url.c.rid, version.c.parameter == "version", version.c.code == number
         )
         found.append(and_(url.c.code == address, this.exists()))
-    return tables.resource.c.rid.in_(select(url.c.rid).where(url.c.parameter == "url", or_(*found)))
+    return select(url.c.rid).where(url.c.parameter == "url", or_(*found))
 
 
 def _bounds(criteria: Sequence[Criterion]) -> Bounds:
@@ -293,14 +480,15 @@ def _bounds(criteria: Sequence[Criterion]) -> Bounds:
 
 _BLANK_TEXT = "\x01"
 _BLANK_NUMBER = LEAST + 1
+_BLANK_DAY = date_.min.toordinal()
 _MOST_BLANKS = 100_000
 
 
 class _Form(NamedTuple):
     """A statement in the driver's own words.
 
-    names: its parameters, in order. places: for each, where its value stands among the values of the search
-    or, after them, of the reach predicate; None for a value that is part of the statement, found in `fixed`.
+    names: its parameters, in order. places: for each, where its value stands among the values of the search;
+    None for a value that is part of the statement, found in `fixed`.
     is_positional: whether the driver takes its parameters in order, or by name.
     """
 
@@ -318,131 +506,119 @@ class _Form(NamedTuple):
         return tuple(found) if self.is_positional else dict(zip(self.names, found, strict=True))
 
 
-_forms: LRUCache[Any, _Form] = LRUCache(512)
-
-
 def _filled(
     connection: Connection,
     writer: Writer,
+    what: What,
     chosen: int,
     span: Span,
+    extra: Any,
     position: tuple[Any, ...] | None,
-    *,
-    apart: bool,
 ) -> Sequence[Any]:
-    """Rows of a page, by the statement of a search of the same shape where one has been written before."""
-    query = writer.query
-    reach = writer.condition._generate_cache_key()
-    if reach is None:
-        way = statement.ways(query)[chosen]
-        return connection.execute(writer.page(way, span, position, query.count + 1, apart=apart)).all()
-    values, shape = _values(query)
-    values += [*span, query.count + 1, *(position or ())]
-    of_reach = [_bound(bind, connection.dialect) for bind in reach.bindparams]
+    """Rows of a statement, by that of a search of the same shape where one has been written before."""
+    values, shape = _values(writer.query)
+    of_reach, reach = _values_of_reach(writer)
+    values += [*of_reach, *span, extra, *(position or ())]
     key = (
-        connection.dialect.name,
+        what,
+        writer.is_sqlite,
         chosen,
-        apart,
         span[0] != LEAST,
         span[1] != GREATEST,
         None if position is None else tuple(type(value) for value in position),
+        reach,
         shape,
-        reach.key,
-        tuple(len(each) for each in of_reach),
     )
     form = _forms.get(key)
     if form is None:
-        form = _forms[key] = _written(connection.dialect, writer, chosen, span, position, values, apart=apart)
-    for each in of_reach:
-        values += each
+        form = _written(connection.dialect, writer, what, chosen, span, position, values)
+        if len(_forms) >= _MOST_FORMS:
+            # The oldest goes; another thread may have taken it already.
+            _forms.pop(next(iter(_forms), None), None)
+        _forms[key] = form
     return connection.exec_driver_sql(form.sql, form.filled(values)).all()
+
+
+_forms: dict[Any, _Form] = {}
+_MOST_FORMS = 512
 
 
 def _values(query: SearchQuery) -> tuple[list[Any], tuple[Any, ...]]:
     """The values of the criteria, one after the other; and what of the query shapes its statement."""
     values: list[Any] = []
-    shape: list[Any] = [query.type, tuple((sort.parameter.code, sort.descending) for sort in query.sorts)]
-    for parameter, modifier, given, missing in query.criteria:
-        shape.append((parameter.code, modifier, missing))
-        for value in given:
-            match value:
-                case TokenValue(system, code):
-                    values += value
-                    shape.append((system is None, code is None))
-                case DateValue(prefix, low, high):
-                    values += (low, high)
-                    shape.append(prefix)
-                case ReferenceValue(type_, id_):
-                    values.append(id_)
-                    shape.append(type_)
-                case StringValue(_, _, after):
-                    values += value
-                    shape.append(bool(after))
-                case _:
-                    values.append(value)
-                    shape.append("")
+    shape: list[Any] = [
+        query.type,
+        bool(query.child),
+        tuple((sort.parameter.code, sort.descending) for sort in query.sorts),
+    ]
+    for criterion in query.criteria:
+        _add(criterion, values, shape)
+    for link in query.links:
+        inner: Criterion | Link = link
+        while isinstance(inner, Link):
+            shape.append((inner.forward, inner.parameter.type, inner.parameter.code, inner.type))
+            inner = inner.inner
+        _add(inner, values, shape)
+    if query.child:
+        values.append(query.child)
     return values, tuple(shape)
 
 
-def _bound(bind: BindParameter[Any], dialect: Dialect) -> list[Any]:
-    """The values of one parameter of the reach predicate as the driver takes them; IN has several."""
-    value: Any = bind.effective_value
-    values = list(value) if bind.expanding else [value]
-    process = bind.type.dialect_impl(dialect).bind_processor(dialect)
-    return values if process is None else [process(value) for value in values]
+def _add(criterion: Criterion, values: list[Any], shape: list[Any]) -> None:
+    parameter, modifier, given, missing = criterion
+    shape.append((parameter.type, parameter.code, modifier, missing))
+    for value in given:
+        shape.append(_told_apart(value))
+        values += _flat(value)
 
 
-def _written(
-    dialect: Dialect,
-    writer: Writer,
-    chosen: int,
-    span: Span,
-    position: tuple[Any, ...] | None,
-    values: Sequence[Any],
-    *,
-    apart: bool,
-) -> _Form:
-    """The form of a search: its statement with blanks."""
-    blanks = iter([_blank(value, place) for place, value in enumerate(values)])
-    criteria = tuple(
-        each._replace(values=tuple(_blanked(value, blanks) for value in each.values))
-        for each in writer.query.criteria
-    )
-    first, last, limit = next(blanks), next(blanks), next(blanks)
-    emptied = Writer(replace(writer.query, criteria=criteria), writer.condition, is_sqlite=writer.is_sqlite)
-    written = emptied.page(
-        statement.ways(emptied.query)[chosen],
-        (first if span[0] != LEAST else LEAST, last if span[1] != GREATEST else GREATEST),
-        None if position is None else tuple(blanks),
-        limit,
-        apart=apart,
-    )
-    compiled = written.compile(dialect=dialect)
-    expanded = compiled.construct_expanded_state()
-    of_reach: dict[str, int] = {}
-    reach = writer.condition._generate_cache_key()
-    assert reach is not None
-    place = len(values)
-    for bind in reach.bindparams:
-        name = compiled.bind_names[bind]
-        for each in expanded.parameter_expansion[name] if bind.expanding else [name]:
-            of_reach[each] = place
-            place += 1
-    names = tuple(expanded.parameters) if expanded.positiontup is None else tuple(expanded.positiontup)
-    places = tuple(
-        of_reach[name] if name in of_reach else _place(expanded.parameters[name]) for name in names
-    )
-    return _Form(expanded.statement, names, places, expanded.parameters, expanded.positiontup is not None)
+def _flat(value: Value | NumberValue) -> list[Any]:
+    """What of a value is put in place of blanks."""
+    match value:
+        case str():
+            return [value]
+        case TokenValue() | StringValue():
+            return list(value)
+        case DateValue(_, low, high) | NumberValue(_, low, high):
+            return [low, high]
+        case ReferenceValue(_, id_):
+            return [id_]
+        case UriValue(codes):
+            return list(codes)
+        case TokenSet(system, codes):
+            return [system, *codes]
+        case QuantityValue(number, system, code):
+            return [*_flat(number), system, code]
+        case CompositeValue(first, second):
+            return [*_flat(first), *_flat(second)]
 
 
-def _blank(value: Any, place: int) -> Any:
-    if value is None:
-        return None
-    return f"{_BLANK_TEXT}{place}" if isinstance(value, str) else _BLANK_NUMBER + place
+def _told_apart(value: Value) -> Any:
+    """What of a value shapes its statement."""
+    match value:
+        case str():
+            return ""
+        case TokenValue(system, code):
+            return system is None, code is None
+        case DateValue(prefix, _, _):
+            return prefix
+        case ReferenceValue(type_, _):
+            return type_
+        case StringValue(_, _, after):
+            return bool(after)
+        case UriValue(codes) | TokenSet(_, codes):
+            return len(codes)
+        case QuantityValue(number, system, code):
+            return number.prefix, system is None, code is None
+        case CompositeValue(first, second):
+            return _told_apart(first), _told_apart(second)
 
 
 def _blanked(value: Value, blanks: Iterator[Any]) -> Value:
+    """The value with blanks in the places that _flat tells."""
     match value:
+        case str():
+            return cast(str, next(blanks))
         case TokenValue():
             return TokenValue(next(blanks), next(blanks))
         case DateValue(prefix, _, _):
@@ -452,7 +628,98 @@ def _blanked(value: Value, blanks: Iterator[Any]) -> Value:
         case StringValue(_, _, after):
             written, folded, until = next(blanks), next(blanks), next(blanks)
             return StringValue(written, folded, until if after else "")
-    return cast(str, next(blanks))
+        case UriValue(codes):
+            return UriValue(tuple(next(blanks) for _ in codes))
+        case TokenSet(_, codes):
+            return TokenSet(next(blanks), tuple(next(blanks) for _ in codes))
+        case QuantityValue(number, _, _):
+            low, high = next(blanks), next(blanks)
+            return QuantityValue(NumberValue(number.prefix, low, high), next(blanks), next(blanks))
+        case CompositeValue(first, second):
+            return CompositeValue(
+                cast(TokenValue, _blanked(first, blanks)),
+                cast("TokenValue | QuantityValue", _blanked(second, blanks)),
+            )
+
+
+def _values_of_reach(writer: Writer) -> tuple[list[Any], tuple[Any, ...]]:
+    """The values of the reach predicate, and what of it shapes the statement."""
+    reach, moment, types = writer.reached
+    through = types if writer.query.links else None
+    match reach:
+        case BoroughReach(boroughs, on):
+            # SQLite keeps a date as its text.
+            day: Any = on.isoformat() if writer.is_sqlite else on
+            return [day, *boroughs], (BoroughReach, len(boroughs), through)
+        case ChildReach(children):
+            return [moment, *children], (ChildReach, len(children), through)
+    return [], (type(reach), through)
+
+
+def _reach_blanked(reach: Reach, blanks: list[Any]) -> tuple[Reach, int]:
+    """The reach and its moment with blanks in the places that _values_of_reach tells."""
+    match reach:
+        case BoroughReach():
+            return BoroughReach(frozenset(blanks[1:]), blanks[0]), 0
+        case ChildReach():
+            return ChildReach(frozenset(blanks[1:])), blanks[0]
+    return reach, 0
+
+
+def _written(
+    dialect: Dialect,
+    writer: Writer,
+    what: What,
+    chosen: int,
+    span: Span,
+    position: tuple[Any, ...] | None,
+    values: Sequence[Any],
+) -> _Form:
+    """The form of a search: its statement with blanks."""
+    query, reached = writer.query, writer.reached
+    of_reach = len(_values_of_reach(writer)[0])
+    blanks = iter([_blank(value, place) for place, value in enumerate(values)])
+    emptied = replace(
+        query,
+        criteria=tuple(_emptied(each, blanks) for each in query.criteria),
+        links=tuple(_link_emptied(each, blanks) for each in query.links),
+        child=next(blanks) if query.child else "",
+    )
+    place = len(values) - of_reach - 3 - len(position or ())
+    theirs = [next(blanks) for _ in range(of_reach)]
+    if isinstance(reached.reach, BoroughReach):
+        theirs[0] = date_.fromordinal(_BLANK_DAY + place)
+    reach, moment = _reach_blanked(reached.reach, theirs)
+    first, last, extra = next(blanks), next(blanks), next(blanks)
+    blank = Writer(emptied, Reached(reach, moment, reached.types), is_sqlite=writer.is_sqlite)
+    asked = blank.statement(
+        what,
+        statement.ways(emptied)[chosen],
+        (first if span[0] != LEAST else LEAST, last if span[1] != GREATEST else GREATEST),
+        extra,
+        None if position is None else tuple(blanks),
+    )
+    expanded = asked.compile(dialect=dialect).construct_expanded_state()
+    names = tuple(expanded.parameters) if expanded.positiontup is None else tuple(expanded.positiontup)
+    places = tuple(_place(expanded.parameters[name]) for name in names)
+    return _Form(expanded.statement, names, places, expanded.parameters, expanded.positiontup is not None)
+
+
+def _emptied(criterion: Criterion, blanks: Iterator[Any]) -> Criterion:
+    return criterion._replace(values=tuple(_blanked(value, blanks) for value in criterion.values))
+
+
+def _link_emptied(link: Link, blanks: Iterator[Any]) -> Link:
+    inner = link.inner
+    return link._replace(
+        inner=_link_emptied(inner, blanks) if isinstance(inner, Link) else _emptied(inner, blanks)
+    )
+
+
+def _blank(value: Any, place: int) -> Any:
+    if value is None:
+        return None
+    return f"{_BLANK_TEXT}{place}" if isinstance(value, str) else _BLANK_NUMBER + place
 
 
 def _place(value: Any) -> int | None:
@@ -461,6 +728,8 @@ def _place(value: Any) -> int | None:
         return int(value[1:])
     if isinstance(value, int) and _BLANK_NUMBER <= value < _BLANK_NUMBER + _MOST_BLANKS:
         return value - _BLANK_NUMBER
+    if isinstance(value, date_):
+        return value.toordinal() - _BLANK_DAY
     return None
 
 
@@ -474,12 +743,16 @@ def _cursor(query: SearchQuery, way: int, last: str) -> str:
 
 
 def _opened(query: SearchQuery, ways: int) -> tuple[int, str]:
+    """Way and last id of a cursor; the way is -1 where it is to be chosen again."""
     try:
         told = base64.b64decode(query.page + "=" * (-len(query.page) % 4), altchars=b"-_", validate=True)
         key, way, last = told.decode().split(".", 2)
         chosen = int(way)
     except (binascii.Error, ValueError):
         raise _not_a_page() from None
+    if key == query.key and query.links and chosen >= ways and last:
+        # What a chain comes to has grown or shrunk; the order that is told stands whatever is walked.
+        return -1, last
     if key != query.key or not 0 <= chosen < ways or not last:
         raise _not_a_page()
     return chosen, last

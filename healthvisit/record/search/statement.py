@@ -13,7 +13,10 @@ from sqlalchemy import (
     ColumnElement,
     FromClause,
     Select,
+    Table,
     and_,
+    distinct,
+    false,
     func,
     literal,
     literal_column,
@@ -26,11 +29,13 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import Join
 
-from healthvisit.record import tables
-from healthvisit.record.search import date, reference, string, token
+from healthvisit.access.reach import Reach
+from healthvisit.record import predicate, tables
+from healthvisit.record.search import composite, date, quantity, reference, string, token, uri
 from healthvisit.record.search.date import GREATEST, LEAST, DateValue
+from healthvisit.record.search.index import IDENTIFIER, OF_TYPE
 from healthvisit.record.search.parameter import Parameter
-from healthvisit.record.search.query import Criterion, SearchQuery
+from healthvisit.record.search.query import MOST_DEPTH, Criterion, Link, SearchQuery
 
 _ROWS = {
     "token": tables.search_token,
@@ -38,7 +43,12 @@ _ROWS = {
     "reference": tables.search_reference,
     "date": tables.search_date,
     "string": tables.search_string,
+    "quantity": tables.search_quantity,
+    "number": tables.search_quantity,
+    "composite": tables.search_pair,
 }
+# Modifiers whose rows are tokens, under a name of their own.
+_AS_TOKENS = {"of-type": OF_TYPE, "identifier": IDENTIFIER}
 # The column that a kind of parameter is sorted by, and what stands for a resource that has none.
 _SORTED = {"date": ("low", str(LEAST)), "string": ("folded", "''"), "token": ("code", "''")}
 
@@ -46,6 +56,14 @@ _SORTED = {"date": ("low", str(LEAST)), "string": ("folded", "''"), "token": ("c
 _OF_ONE_CHILD = {
     "Patient", "RelatedPerson", "EpisodeOfCare", "Encounter", "QuestionnaireResponse", "Observation",
 }  # fmt: skip
+
+# Other rows of tables.resource that a statement names: the Patient whose compartment is searched, and what
+# chains and _has go through. The same ones each time, so that the reach predicate over them is kept.
+_CHILD = tables.resource.alias("child")
+_LINKED = [tables.resource.alias(f"linked{depth}") for depth in range(MOST_DEPTH)]
+
+# The statements of a search that are written once for each shape of it.
+What = Literal["page", "joined", "total", "hashed", "position", "length", "ids"]
 
 # Between which values, both included, the column stands by which a range is ordered.
 Span = tuple[int, int]
@@ -59,7 +77,7 @@ class Way(NamedTuple):
     one_child: whether it is short for certain. preference: which of two long ranges to walk, the lower first.
     """
 
-    kind: Literal["id", "reference", "token", "set", "date", "update"]
+    kind: Literal["id", "child", "reference", "token", "set", "date", "update"]
     answers: tuple[Criterion, ...] = ()
     natural: Parameter | None = None
     one_child: bool = False
@@ -75,22 +93,26 @@ def ways(query: SearchQuery) -> list[Way]:
     for criterion in query.criteria:
         parameter, modifier, values, missing = criterion
         if parameter.code == "_id":
-            found.append(Way("id", (criterion,), one_child=True))
+            found.append(Way("id", (criterion,), one_child=True, preference=-1))
         elif parameter.code == "_lastUpdated":
             updates.append(criterion)
         elif missing is not None or modifier in ("not", "contains"):
             continue
+        elif modifier in _AS_TOKENS or parameter.kind in ("quantity", "number", "composite", "uri"):
+            found.append(Way("set", (criterion,), preference=3))
         elif parameter.kind == "date":
             if parameter.code not in dates:
                 dates.add(parameter.code)
                 found.append(Way("date", tuple(said_of(query, parameter)), parameter, preference=2))
         elif parameter.kind == "reference":
             found.append(_by_reference(query, criterion))
-        elif parameter.kind == "string" or len(values) > 1:
+        elif parameter.kind == "string" or len(values) > 1 or isinstance(values[0], token.TokenSet):
             if all(getattr(value, "code", "") is not None for value in values):
                 found.append(Way("set", (criterion,), preference=3))
         elif _token(criterion).code is not None:
             found.append(Way("token", (criterion,), preference=3))
+    if query.child:
+        found.append(Way("child", one_child=True))
     if query.main is not None and query.main.code not in dates:
         # The main date has a row for every resource, so it can stand for a list of the type.
         found.append(Way("date", (), query.main, preference=5))
@@ -125,7 +147,7 @@ def directions(query: SearchQuery, way: Way) -> list[bool]:
     if query.sorts:
         keys = [sort.descending for sort in query.sorts]
         return [*keys, keys[-1]]
-    return [False] if way.kind in ("id", "token", "set") else [False, False]
+    return [False] if way.kind in ("id", "child", "token", "set") else [False, False]
 
 
 def said_of(query: SearchQuery, parameter: Parameter) -> list[Criterion]:
@@ -161,15 +183,55 @@ def _cross(join: _InTurn, compiler: SQLCompiler, **options: Any) -> str:
     return f"{left} CROSS JOIN {right} ON {compiler.process(join.onclause, **options)}"
 
 
+class Reached(NamedTuple):
+    """What the requester reaches, and the types that may be read: asked of every row of tables.resource.
+
+    moment: what predicate.moment gives.
+    """
+
+    reach: Reach
+    moment: int
+    types: frozenset[str]
+
+    def condition(self, rows: FromClause = tables.resource) -> ColumnElement[bool]:
+        """Whether a row of tables.resource, or of an alias of it, may be read; its type is asked apart."""
+        return predicate.readable_then(self.reach, self.moment, rows)
+
+    def of_type(self, type_: str, rows: FromClause) -> ColumnElement[bool]:
+        """Whether it is of this type and may be read."""
+        if type_ not in self.types:
+            return false()
+        return and_(rows.c.type == type_, self.condition(rows))
+
+
 class Writer:
     """Writes the statements of one query under one reach predicate."""
 
-    def __init__(self, query: SearchQuery, condition: ColumnElement[bool], *, is_sqlite: bool) -> None:
+    def __init__(self, query: SearchQuery, reached: Reached, *, is_sqlite: bool) -> None:
         self.query = query
-        self.condition = condition
+        self.reached = reached
+        self.condition = reached.condition()
         self.is_sqlite = is_sqlite
 
     # Statements
+
+    def statement(
+        self, what: What, way: Way, span: Span, extra: Any, after: Sequence[Any] | None
+    ) -> Select[Any]:
+        """One of the statements below, by its name. extra: the limit, or for "position" the id."""
+        match what:
+            case "page" | "joined":
+                return self.page(way, span, after, extra, apart=what == "page")
+            case "total":
+                return self.total_by_seeks(way, span)
+            case "hashed":
+                return self.total_by_joins()
+            case "position":
+                return self.position(way, extra)
+            case "length":
+                return self.length(way, span, extra)
+            case "ids":
+                return self.ids(way, span, extra)
 
     def page(
         self, way: Way, span: Span, after: Sequence[Any] | None, limit: int, *, apart: bool
@@ -191,9 +253,36 @@ class Writer:
             resource.c.type == self.query.type, resource.c.id == id_, self.condition
         )
 
-    def length(self, found: Range, most: int) -> Select[Any]:
+    def ids(self, way: Way, span: Span, limit: int) -> Select[Any]:
+        """Ids of the matches, in no order."""
+        found = self.range(way, span)
+        rows = self._in_turn(way, found, []).where(*found.where, *found.once).limit(limit).subquery("found")
+        return select(rows.c.id)
+
+    def referred(self, way: Way, span: Span, link: Link, target: str, limit: int) -> Select[Any]:
+        """Ids of what the matches refer to by the link's parameter, each once, in no order."""
+        found = self.range(way, span)
+        rows = self._in_turn(way, found, []).where(*found.where, *found.once).subquery("found")
+        named = tables.search_reference.alias("named")
+        return (
+            select(distinct(named.c.target_id))
+            .select_from(rows.join(named, named.c.rid == rows.c.rid))
+            .where(
+                named.c.type == link.type,
+                named.c.parameter == link.parameter.read_as,
+                named.c.target_type == target,
+            )
+            .limit(limit)
+        )
+
+    def length(self, way: Way, span: Span, most: int) -> Select[Any]:
         """Rows of the range, counted no further than `most`."""
+        found = self.range(way, span)
         one: ColumnElement[int] = literal_column("1").label("one")
+        if way.kind == "set":
+            # Without a look at which of them are of the same resource.
+            rows = self._rows(way.answers[0]).alias("s")
+            found = Range(rows, (self._of(rows, way.answers[0]),))
         seen = select(one).select_from(found.rows).where(*found.where).limit(most).subquery()
         return select(func.count()).select_from(seen)
 
@@ -214,6 +303,7 @@ class Writer:
             .subquery("reached")
         )
         holds = [self._holds(each, of=reached, by_seek=False) for each in self.query.criteria]
+        holds += [self._linked(each, reached, self.query.type) for each in self.query.links]
         return select(func.count()).select_from(reached).where(*holds)
 
     def bodies(self, found: Select[Any], descending: Sequence[bool]) -> Select[Any]:
@@ -235,6 +325,8 @@ class Writer:
             case "id":
                 rows = tables.resource.alias("d")
                 return Range(rows, (rows.c.type == self.query.type, rows.c.id.in_(way.answers[0].values)))
+            case "child":
+                return Range(tables.resource, (self._of_child(), tables.resource.c.type == self.query.type))
             case "reference":
                 rows = tables.search_reference.alias("d")
                 of = self._of(rows, way.answers[0])
@@ -242,7 +334,7 @@ class Writer:
             case "token":
                 return self._token_range(way.answers[0])
             case "set":
-                rows = _ROWS[way.answers[0].parameter.kind].alias("s")
+                rows = self._rows(way.answers[0]).alias("s")
                 found = select(rows.c.rid).where(self._of(rows, way.answers[0])).distinct()
                 return Range(found.subquery("d"), ())
             case "date":
@@ -269,21 +361,56 @@ class Writer:
 
     # What must hold
 
+    def _of_child(self) -> ColumnElement[bool]:
+        """Whether a row of tables.resource belongs to the Patient whose compartment is searched."""
+        child = select(_CHILD.c.rid).where(
+            _CHILD.c.type == "Patient", _CHILD.c.id == self.query.child, self.reached.condition(_CHILD)
+        )
+        return tables.resource.c.child_rid == child.scalar_subquery()
+
+    def _rows(self, criterion: Criterion) -> Table:
+        return tables.search_token if criterion.modifier in _AS_TOKENS else _ROWS[criterion.parameter.kind]
+
     def _of(self, rows: FromClause, criterion: Criterion) -> ColumnElement[bool]:
         """Whether a row of the criterion's table is of its parameter and has one of its values."""
         parameter, modifier, values, _ = criterion
-        found: ColumnElement[bool]
-        match parameter.kind:
-            case "token" | "uri":
-                found = token.condition(rows, cast("tuple[token.TokenValue, ...]", values))
-            case "reference":
-                named = cast("tuple[reference.ReferenceValue, ...]", values)
-                found = reference.condition(rows, named, parameter.target)
-            case "date":
-                found = date.condition(rows.c.low, rows.c.high, dates(criterion))
-            case "string":
-                found = string.condition(rows, cast("tuple[string.StringValue, ...]", values), modifier)
-        return and_(rows.c.type == self.query.type, rows.c.parameter == parameter.read_as, found)
+        name = f"{parameter.read_as}{_AS_TOKENS.get(modifier, '')}"
+        return and_(
+            rows.c.type == parameter.type,
+            rows.c.parameter == name,
+            _one_of(rows, parameter, modifier, values),
+        )
+
+    def _linked(self, link: Link, of: FromClause, type_: str, depth: int = 0) -> ColumnElement[bool]:
+        """Whether the row of tables.resource, or of a list from it, is linked to one that satisfies the rest
+        of the chain and may be read itself. type_: that of the row."""
+        named, other = tables.search_reference.alias(), _LINKED[depth]
+        if link.forward:
+            both = and_(
+                named.c.type == link.parameter.type,
+                named.c.rid == of.c.rid,
+                named.c.target_type == link.type,
+                other.c.id == named.c.target_id,
+            )
+        else:
+            both = and_(
+                named.c.type == link.type,
+                named.c.target_type == type_,
+                named.c.target_id == of.c.id,
+                other.c.rid == named.c.rid,
+            )
+        holds = (
+            self._linked(link.inner, other, link.type, depth + 1)
+            if isinstance(link.inner, Link)
+            else self._holds(link.inner, of=other)
+        )
+        row: Select[Any] = select(literal_column("1")).where(
+            both,
+            named.c.parameter == link.parameter.read_as,
+            self.reached.of_type(link.type, other),
+            holds,
+        )
+        return row.limit(literal_column("1")).scalar_subquery().is_not(None)
 
     def _holds(
         self, criterion: Criterion, *, of: FromClause = tables.resource, by_seek: bool = True
@@ -298,9 +425,9 @@ class Writer:
         if parameter.code == "_lastUpdated":
             at = of.c.updated_at
             return date.condition(at, at, dates(criterion))
-        rows = _ROWS[parameter.kind].alias()
+        rows = self._rows(criterion).alias()
         if missing is not None:
-            there = and_(rows.c.type == self.query.type, rows.c.parameter == parameter.read_as)
+            there = and_(rows.c.type == parameter.type, rows.c.parameter == parameter.read_as)
             if parameter.kind == "date":
                 there = and_(there, rows.c.high > LEAST)
             if parameter.target:
@@ -323,6 +450,9 @@ class Writer:
         columns = [resource.c.type, resource.c.id, resource.c.version, resource.c.updated_at]
         rid = found.rows.c.rid.label("rid")
         rest = [self._holds(each) for each in self.query.criteria if each not in way.answers]
+        rest += [self._linked(each, resource, self.query.type) for each in self.query.links]
+        if self.query.child and way.kind != "child":
+            rest.append(self._of_child())
         where = [self.condition, *rest]
         if found.rows is resource:
             return select(rid, *columns, *keys).where(*where)
@@ -391,6 +521,30 @@ class Writer:
                 steps.append(and_(*before, column < after[at] if down else column > after[at]))
             page = page.where(or_(*steps))
         return page.order_by(*_ordered(columns, descending)).limit(limit)
+
+
+def _one_of(
+    rows: FromClause, parameter: Parameter, modifier: str, values: Sequence[Any]
+) -> ColumnElement[bool]:
+    """Whether a row of the criterion's table has one of its values."""
+    given: Any = tuple(values)
+    if modifier in _AS_TOKENS:
+        return token.condition(rows.c.code, rows.c.system, given)
+    match parameter.kind:
+        case "token":
+            return token.condition(rows.c.code, rows.c.system, given)
+        case "uri":
+            return uri.condition(rows.c.code, given, modifier)
+        case "reference":
+            return reference.condition(rows, given, parameter.target)
+        case "date":
+            return date.condition(rows.c.low, rows.c.high, given)
+        case "string":
+            return string.condition(rows, given, modifier)
+        case "quantity" | "number":
+            return quantity.condition(rows.c.low, rows.c.high, rows.c.code, rows.c.system, given)
+        case "composite":
+            return composite.condition(rows, given)
 
 
 def _ordered(columns: Sequence[ColumnElement[Any]], descending: Sequence[bool]) -> list[ColumnElement[Any]]:

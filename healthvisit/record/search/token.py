@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, and_, or_
+from sqlalchemy import ColumnElement, and_, or_
 
 # https://hl7.org/fhir/R4/codesystem-special-values.html: the implied system of a boolean
 BOOLEAN = "http://terminology.hl7.org/CodeSystem/special-values"
 
 MOST_CHARACTERS = 255
+
+# Between the type and the value of an identifier: a character that neither has.
+TYPED = "\x1f"
 
 # The element is there but says no code: it is not missing, and no search by a code finds it.
 PRESENT = ("", "")
@@ -23,6 +26,13 @@ class TokenValue(NamedTuple):
 
     system: str | None
     code: str | None
+
+
+class TokenSet(NamedTuple):
+    """One of many codes of a system."""
+
+    system: str
+    codes: tuple[str, ...]
 
 
 def kept(text: str) -> str:
@@ -58,15 +68,31 @@ def _coding(coding: dict[str, Any]) -> tuple[str, str]:
     return (kept(code) if code else "", kept(system) if system else "")
 
 
-def condition(row: FromClause, values: tuple[TokenValue, ...]) -> ColumnElement[bool]:
-    """Whether a row of search_token matches one of: [system]|code, |code, system| or code."""
+def of_type(value: Any) -> Iterable[tuple[str, str]]:
+    """(type code and value, type system) of an Identifier that says of which type it is."""
+    if type(value) is not dict or "value" not in value:
+        return ()
+    codings = value.get("type", {}).get("coding", ())
+    return [
+        (kept(f"{coding['code']}{TYPED}{value['value']}"), kept(coding.get("system", "")))
+        for coding in codings
+        if "code" in coding
+    ]
+
+
+def condition(
+    code: ColumnElement[str], system: ColumnElement[str], given: Iterable[TokenValue | TokenSet]
+) -> ColumnElement[bool]:
+    """Whether a row with these columns matches one of: [system]|code, |code, system| or code."""
+    given = tuple(given)
+    sets = [each for each in given if isinstance(each, TokenSet)]
+    values = [each for each in given if isinstance(each, TokenValue)]
     codes = [value.code for value in values if value.system is None and value.code is not None]
-    clauses = [row.c.code.in_(codes) if len(codes) > 1 else row.c.code == codes[0]] if codes else []
+    clauses = [code.in_(codes) if len(codes) > 1 else code == codes[0]] if codes else []
     clauses += [
-        row.c.system == value.system
-        if value.code is None
-        else and_(row.c.code == value.code, row.c.system == value.system)
+        system == value.system if value.code is None else and_(code == value.code, system == value.system)
         for value in values
         if value.system is not None
     ]
+    clauses += [and_(system == each.system, code.in_(each.codes)) for each in sets]
     return or_(*clauses)

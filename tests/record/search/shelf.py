@@ -1,26 +1,38 @@
 """Resources put straight into the tables, for tests that speak of search alone.
 
-They are shared, so that a test names its own reach by the ids that may be read; rid follows the order of
-keeping.
+They are shared, but for those that a test hides: these are of a child for whom no borough answers. rid
+follows the order of keeping.
 """
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, true
+from sqlalchemy import delete, insert
 
+from healthvisit.access.reach import PERMITTED, BoroughReach, Reach
 from healthvisit.database import Database
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps
-from healthvisit.record import tables
+from healthvisit.record import predicate, tables
 from healthvisit.record.search import index, query, select
 
 AT = datetime(2021, 2, 15, 9, 0, tzinfo=UTC)
 
 
-def keep(database: Database, definitions: Definitions, resources: Iterable[JSON]) -> None:
-    """Keep these resources, and only these; the first was updated first, one microsecond after 1970 began."""
+SEARCHED = tuple(PERMITTED["health-visitor"])
+
+# Who searches, unless a test says so.
+REACH = BoroughReach(frozenset({"E08000002", "E08000003"}), AT.date())
+
+
+def keep(
+    database: Database, definitions: Definitions, resources: Iterable[JSON], *, hidden: Iterable[str] = ()
+) -> None:
+    """Keep these resources, and only these; the first was updated first, one microsecond after 1970 began.
+
+    hidden: ids that are out of every borough's reach.
+    """
     with database.writing() as connection:
         for table in reversed(tables.metadata.sorted_tables):
             if table.name.startswith(("search_", "resource")):
@@ -32,7 +44,11 @@ def keep(database: Database, definitions: Definitions, resources: Iterable[JSON]
         ]
         if not kept:
             return
-        connection.execute(insert(tables.resource), [{**row, "audience": "shared"} for row in rows])
+        out_of_reach = set(hidden)
+        connection.execute(
+            insert(tables.resource),
+            [{**row, "audience": "child" if row["id"] in out_of_reach else "shared"} for row in rows],
+        )
         connection.execute(
             insert(tables.resource_version),
             [
@@ -55,11 +71,13 @@ def page(
     definitions: Definitions,
     type_: str,
     *pairs: tuple[str, str],
-    reach: ColumnElement[bool] | None = None,
+    reach: Reach = REACH,
+    types: Iterable[str] = SEARCHED,
 ) -> select.Page:
+    """types: those that may be read."""
     with database.reading() as connection:
         found = query.parse(type_, pairs, definitions)
-        return select.page(connection, found, true() if reach is None else reach, AT)
+        return select.page(connection, found, reach, predicate.moment(reach, AT), frozenset(types), AT)
 
 
 def ids(
@@ -67,13 +85,13 @@ def ids(
     definitions: Definitions,
     type_: str,
     *pairs: tuple[str, str],
-    reach: ColumnElement[bool] | None = None,
+    types: Iterable[str] = SEARCHED,
 ) -> list[str]:
     """Ids of the matches on all pages, in the order given."""
     found: list[str] = []
     following: list[tuple[str, str]] = []
     while True:
-        one = page(database, definitions, type_, *pairs, *following, reach=reach)
+        one = page(database, definitions, type_, *pairs, *following, types=types)
         found += [match.id for match in one.matches]
         if one.next is None:
             return found

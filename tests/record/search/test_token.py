@@ -3,6 +3,7 @@ from hypothesis import strategies as st
 
 from healthvisit.database import Database
 from healthvisit.definitions import Definitions
+from healthvisit.exact_json import JSON
 from tests.record.search import shelf
 from tests.record.search.shelf import child, observation
 
@@ -134,3 +135,61 @@ def test_a_very_long_identifier_is_found_whole(database: Database, definitions: 
     kept = [child(f"p{n}", identifier=[{"value": "9" * 1000 + str(n)}]) for n in range(2)]
     shelf.keep(database, definitions, kept)
     assert shelf.ids(database, definitions, "Patient", ("identifier", "9" * 1000 + "1")) == ["p1"]
+
+
+def test_an_identifier_is_found_by_its_type_and_value(database: Database, definitions: Definitions) -> None:
+    def numbered(id_: str, type_: str, value: str) -> JSON:
+        kind = {"coding": [{"system": "https://example.org/types", "code": type_}]}
+        return child(id_, identifier=[{"type": kind, "system": "s", "value": value}])
+
+    shelf.keep(
+        database,
+        definitions,
+        [numbered("p", "MR", "9"), numbered("q", "SB", "9"), child("r", identifier=[{"value": "9"}])],
+    )
+
+    def found(value: str) -> list[str]:
+        return shelf.ids(database, definitions, "Patient", ("identifier:of-type", value))
+
+    assert found("https://example.org/types|MR|9") == ["p"]
+    assert found("|MR|9,|SB|9") == ["p", "q"]
+    assert found("|MR|8") == []
+
+
+def test_codes_of_a_value_set_that_we_ship_are_found_together(
+    database: Database, definitions: Definitions
+) -> None:
+    shipped = definitions.of_type("ValueSet")[0]
+    system = shipped["compose"]["include"][0]["system"]
+    code = next(iter(definitions.codes(system)))
+    kept = [
+        observation("o", code={"coding": [{"system": system, "code": code}]}),
+        observation("p", code={"coding": [{"system": "https://example.org", "code": code}]}),
+        observation("q"),
+    ]
+    shelf.keep(database, definitions, kept)
+    for named in (shipped["url"], shipped["id"], f"ValueSet/{shipped['id']}"):
+        assert shelf.ids(database, definitions, "Observation", ("code:in", named)) == ["o"]
+        assert shelf.ids(database, definitions, "Observation", ("code:not-in", named)) == ["p", "q"]
+
+
+def test_tags_security_labels_profiles_and_sources_are_found(
+    database: Database, definitions: Definitions
+) -> None:
+    meta = {
+        "tag": [{"system": "t", "code": "bury"}],
+        "security": [{"system": "s", "code": "R"}],
+        "profile": ["https://example.org/StructureDefinition/weight"],
+        "source": "https://example.org/tablet#1",
+    }
+    shelf.keep(database, definitions, [observation("o", meta=meta), observation("p", meta={})])
+
+    def found(name: str, value: str) -> list[str]:
+        return shelf.ids(database, definitions, "Observation", (name, value))
+
+    assert found("_tag", "t|bury") == found("_security", "R") == ["o"]
+    assert found("_profile", "https://example.org/StructureDefinition/weight") == ["o"]
+    assert found("_profile:below", "https://example.org/StructureDefinition") == ["o"]
+    assert found("_source", "https://example.org/tablet#1") == ["o"]
+    assert found("_tag:not", "t|bury") == ["p"]
+    assert found("_tag:missing", "true") == ["p"]
