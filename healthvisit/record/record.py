@@ -7,6 +7,7 @@ Every interaction asks scope and role first (Forbidden), carries the reach predi
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property, lru_cache
 from hashlib import sha256
@@ -20,7 +21,7 @@ from healthvisit.access import scopes, visibility
 from healthvisit.access.reach import ChildReach, Reach
 from healthvisit.access.requester import Requester
 from healthvisit.access.scopes import Letter
-from healthvisit.database import Database
+from healthvisit.database import Database, sent
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps, loads
 from healthvisit.record import (
@@ -46,6 +47,7 @@ from healthvisit.record.errors import (
 from healthvisit.record.inside import Inside
 from healthvisit.record.search import query as queries
 from healthvisit.record.search import select as selects
+from healthvisit.record.search import summary
 from healthvisit.record.tables import resource, resource_version
 from healthvisit.record.transaction import Transaction, told_at
 from healthvisit.record.versions import Page, Version, Written
@@ -74,14 +76,11 @@ def opened(
     """
     events: list[Event] = []
 
-    def told(connection: Connection) -> None:
-        audit.write(connection, events, requester, at=at, request=request)
+    def told() -> list[tuple[Any, ...]]:
+        return audit.told(events, requester, at=at, request=request)
 
-    # PostgreSQL takes a reader's events in the reader's own transaction. SQLite has one writer at a time, for
-    # whom a reader waits only after it has read.
-    is_one = writing or not database.is_sqlite
     try:
-        with database.writing() if is_one else database.reading() as connection:
+        with database.writing() if writing else database.reading() as connection:
             record = Record(
                 connection, requester, definitions=definitions, at=at, writing=writing, events=events
             )
@@ -89,19 +88,18 @@ def opened(
             if record.refusal is not None:
                 # Half of a refused write may stand by now: nobody may go on as if it had not been asked.
                 raise record.refusal
-            if is_one:
-                told(connection)
+            if writing:
+                audit.put(connection, told())
     except Exception as error:
         # The refusal is told after what it refused is undone, so that it is not undone with it.
         audit.undone(events, audit.REFUSED if isinstance(error, RecordError) else audit.FAILED)
         if events:
-            with database.writing() as connection:
-                told(connection)
+            database.add(audit.put, told())
         raise
-    if events and not is_one:
-        # Before the answer leaves: what cannot be audited is not shown.
-        with database.writing() as connection:
-            told(connection)
+    if events and not writing:
+        # Before the answer leaves: what cannot be audited is not shown. Many readers' events are written down
+        # together, each reader waiting for its own.
+        database.add(audit.put, told())
 
 
 class Record:
@@ -144,8 +142,12 @@ class Record:
                     raise NotFound
                 event.child_rid = found.child_rid
                 return _of_event(found)
-            row = self._connection.execute(
-                _current(self._reach, predicate.moment(self._reach, self.at)), {"type": type_, "id": _id(id_)}
+            row = sent(
+                self._connection,
+                _current(self._reach),
+                type=type_,
+                id=_id(id_),
+                moment=predicate.moment(self._reach, self.at),
             ).one_or_none()
             if row is not None and row.deleted:
                 raise self._gone(type_, row)
@@ -204,11 +206,22 @@ class Record:
             asked = [] if count is None else [("_count", str(most))]
             return Page(shown, [], total, following, asked)
 
-    def search(self, type_: str, parameters: Sequence[tuple[str, str]]) -> Page:
-        """One page of matches. Raises Forbidden, or Invalid for a parameter that is not understood."""
-        with self._interaction("search-type", type_) as event:
-            self._permit(type_, "s")
-            return self._search(type_, parameters, event)
+    def search(
+        self,
+        type_: str,
+        parameters: Sequence[tuple[str, str]],
+        *,
+        compartment: tuple[str, str] | None = None,
+    ) -> Page:
+        """One page of matches. Raises Forbidden, or Invalid for a parameter that is not understood.
+
+        type_: "" for a search over the types that _type names. compartment: ("Patient", id), for what belongs
+        to that child alone.
+        """
+        with self._interaction("search-type", type_ or None) as event:
+            if type_:
+                self._permit(type_, "s")
+            return self._search(type_, parameters, event, compartment)
 
     def each(self, type_: str, parameters: Sequence[tuple[str, str]]) -> Iterator[Version]:
         """Every match of all pages, under one audit event. Ends with the block of `opened`."""
@@ -462,29 +475,59 @@ class Record:
         # that of the view: another number when it reads otherwise, and made now.
         return Version(type_, id_, zlib.crc32(shown) or 1, self.at, shown, "POST")
 
-    def _search(self, type_: str, parameters: Sequence[tuple[str, str]], event: Event) -> Page:
+    def _search(
+        self,
+        type_: str,
+        parameters: Sequence[tuple[str, str]],
+        event: Event,
+        compartment: tuple[str, str] | None = None,
+    ) -> Page:
         if type_ == "AuditEvent":
+            if compartment is not None:
+                raise Forbidden("Audit events are searched by patient.", type_)
             return self._search_events(parameters, event)
-        only = visibility.searchable(type_) if isinstance(self._reach, ChildReach) else None
-        query = queries.parse(type_, parameters, self.definitions, only=only)
+        is_parent = isinstance(self._reach, ChildReach)
+        if is_parent and not type_:
+            raise Forbidden("The role searches one type at a time.")
+        query = queries.parse(
+            type_,
+            parameters,
+            self.definitions,
+            only=visibility.searchable(type_) if is_parent else None,
+            # A parent sees a view of a resource: going through it would tell what the view leaves out.
+            direct=is_parent,
+            compartment=compartment,
+            asked_by=self.requester.account,
+        )
+        for part in query.parts:
+            self._permit(part.type, "s")
         event.child_rid = self._child(query.patients)
-        # What a search brings along, or goes through, is reached by the same rules as what it finds.
-        types = [each for each in reaches.PERMITTED[self.requester.role] if self._permitted(each, "r")]
-        condition = self._readable & resource.c.type.in_({type_, *types})
-        page = selects.page(self._connection, query, condition, self.at)
+        page = self._page(query)
         return Page(
-            list(self._shown(page.matches)),
-            list(self._shown(page.included)),
+            list(self._shown(page.matches, query)),
+            list(self._shown(page.included, query)),
             page.total,
             page.next,
             list(query.processed),
         )
 
-    def _shown(self, found: Iterable[selects.Found]) -> Iterator[Version]:
+    def _page(self, query: queries.SearchQuery) -> selects.Page:
+        # What a search brings along, or goes through, is reached by the same rules as what it finds.
+        types = frozenset(
+            each for each in reaches.PERMITTED[self.requester.role] if self._permitted(each, "r")
+        )
+        moment = predicate.moment(self._reach, self.at)
+        return selects.page(self._connection, query, self._reach, moment, types, self.at)
+
+    def _shown(self, found: Iterable[selects.Found], query: queries.SearchQuery) -> Iterator[Version]:
+        is_whole = query.summary == "false" and not query.elements
         for row in found:
             seen = self._seen(row.type, row.id, row.version, row.updated_at, row.method, row.body)
-            if seen is not None:
+            if seen is not None and is_whole:
                 yield seen
+            elif seen is not None:
+                body = summary.summarised(seen.body, query.summary, query.elements, self.definitions)
+                yield replace(seen, body=body)
 
     def _search_events(self, parameters: Sequence[tuple[str, str]], event: Event) -> Page:
         query = audit.parse(parameters, self._reach, at=self.at)
@@ -542,12 +585,16 @@ class Record:
     def _matching(self, type_: str, criteria: Parameters) -> list[Version]:
         """At most two of the resources within reach that match."""
         query = queries.parse(type_, [*criteria, ("_count", "2")], self.definitions)
-        return list(self._shown(selects.page(self._connection, query, self._readable, self.at).matches))
+        return list(self._shown(self._page(query).matches, query))
 
     def _stored(self, type_: str, id_: str) -> Version:
         """The current version as it is stored, for a patch. Raises NotFound or Gone."""
-        row = self._connection.execute(
-            _current(self._reach, predicate.moment(self._reach, self.at)), {"type": type_, "id": id_}
+        row = sent(
+            self._connection,
+            _current(self._reach),
+            type=type_,
+            id=id_,
+            moment=predicate.moment(self._reach, self.at),
         ).one_or_none()
         if row is None:
             raise NotFound
@@ -590,7 +637,7 @@ class Record:
 
 
 @lru_cache(maxsize=256)
-def _current(reach: Reach, moment: int) -> Select[*tuple[Any, ...]]:
+def _current(reach: Reach) -> Select[*tuple[Any, ...]]:
     """The current version of the resource :type/:id, where it may be read or known to be deleted."""
     return (
         select(
@@ -609,7 +656,7 @@ def _current(reach: Reach, moment: int) -> Select[*tuple[Any, ...]]:
         .where(
             resource.c.type == bindparam("type"),
             resource.c.id == bindparam("id"),
-            predicate.known_then(reach, moment),
+            predicate.known_then(reach, predicate.MOMENT),
         )
     )
 
