@@ -40,10 +40,11 @@ _PARTS: Mapping[str, frozenset[str]] = {
 }
 _POSITION = re.compile(r"0|[1-9][0-9]{0,8}\Z")
 _STEP = re.compile(
-    r"(?P<name>[A-Za-z][A-Za-z0-9]*)"
-    r"|\[(?P<index>[0-9]{1,9})\]"
+    r"where\((?P<where>[A-Za-z][A-Za-z0-9.]*)\s*=\s*"
+    r"(?:'(?P<text>(?:[^'\\]|\\['\\/])*)'|(?P<word>true|false|-?[0-9]{1,30}(?:\.[0-9]{1,30})?))\)"
     r"|(?P<first>first\(\))"
-    r"|where\((?P<where>[A-Za-z][A-Za-z0-9.]*)\s*=\s*(?:'(?P<text>(?:[^'\\]|\\['\\/])*)'|(?P<word>true|false|-?[0-9.]+))\)"
+    r"|(?P<name>[A-Za-z][A-Za-z0-9]*)"
+    r"|\[(?P<index>[0-9]{1,9})\]"
 )
 
 
