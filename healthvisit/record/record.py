@@ -14,7 +14,7 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, select
 
 from healthvisit.access import reach as reaches
 from healthvisit.access import scopes, visibility
@@ -34,6 +34,7 @@ from healthvisit.record import (
     references,
     validation,
 )
+from healthvisit.record import history as histories
 from healthvisit.record.audit import Event
 from healthvisit.record.bundles import Entry, Parameters
 from healthvisit.record.errors import (
@@ -55,7 +56,6 @@ from healthvisit.record.writing import Writer, Writing, hold
 
 __all__ = ["Page", "Record", "Version", "Written", "opened"]
 
-COUNT = 50
 MOST_COUNT = 1000
 
 
@@ -180,31 +180,53 @@ class Record:
             )
 
     def history(
-        self, type_: str, id_: str, *, count: int | str | None = None, page: str | None = None
+        self,
+        type_: str | None,
+        id_: str | None = None,
+        *,
+        count: int | str | None = None,
+        page: str | None = None,
+        since: str | None = None,
+        at: str | None = None,
     ) -> Page:
-        """Versions that the reader may have, newest first. Raises NotFound, Forbidden or Invalid."""
-        with self._interaction("history-instance", type_, id_) as event:
-            self._permit(type_, "r")
-            most = COUNT if count is None else min(_whole("_count", str(count)), MOST_COUNT)
-            versions = self._versions(type_, _id(id_))
-            here = versions
-            if page is not None:
-                here = here.where(resource_version.c.version < _whole("_page", page))
-            rows = self._connection.execute(
-                here.order_by(resource_version.c.version.desc()).limit(most + 1)
-            ).all()
-            total = self._connection.scalar(select(func.count()).select_from(versions.subquery())) or 0
-            if not total:
-                raise NotFound
-            if rows:
-                event.child_rid = rows[0].child_rid
+        """Versions that the reader may have, newest first: of one resource, of a type, or of every type.
+
+        since, at: texts of a date or an instant, as the specification has _since and _at.
+        Raises NotFound where there is nothing of the one resource; Forbidden or Invalid.
+        """
+        level = "system" if type_ is None else "type" if id_ is None else "instance"
+        with self._interaction(f"history-{level}", type_, id_) as event:
+            if type_ == "AuditEvent" and id_ is None:
+                raise Invalid((Issue("not-supported", "An AuditEvent has one version alone.", type_),))
+            if type_ is not None:
+                # To see every resource of a type is to search it.
+                self._permit(type_, "s" if id_ is None else "r")
+            types = (
+                [each for each in reaches.PERMITTED[self.requester.role] if self._permitted(each, "s")]
+                if type_ is None
+                else [type_]
+            )
+            if not types:
+                raise Forbidden("The role or the scopes do not include this interaction.")
+            asked = histories.asked(
+                types, None if id_ is None else _id(id_), count=count, page=page, since=since, at=at
+            )
+            found = histories.found(self._connection, self._reach, asked)
+            if id_ is not None:
+                # A time in which nothing changed is no reason to say that there is no such resource.
+                if not found.total and not self._has_versions(asked):
+                    raise NotFound
+                event.child_rid = found.rows[0].child_rid if found.rows else None
             shown = [
-                Version(type_, id_, row.version, instants.from_micros(row.updated_at), row.body, row.method)
-                for row in rows[:most]
+                Version(
+                    row.type, row.id, row.version, instants.from_micros(row.updated_at), row.body, row.method
+                )
+                for row in found.rows
             ]
-            following = str(shown[-1].version) if shown and len(rows) > most else None
-            asked = [] if count is None else [("_count", str(most))]
-            return Page(shown, [], total, following, asked)
+            told = {"_count": count and str(asked.most), "_since": since, "_at": at}
+            return Page(
+                shown, [], found.total, found.next, [(name, text) for name, text in told.items() if text]
+            )
 
     def search(
         self,
@@ -587,6 +609,10 @@ class Record:
         query = queries.parse(type_, [*criteria, ("_count", "2")], self.definitions)
         return list(self._shown(self._page(query).matches, query))
 
+    def _has_versions(self, asked: histories.Asked) -> bool:
+        whole = asked._replace(since=None, at=None, page=None, most=0)
+        return bool(histories.found(self._connection, self._reach, whole).total)
+
     def _stored(self, type_: str, id_: str) -> Version:
         """The current version as it is stored, for a patch. Raises NotFound or Gone."""
         row = sent(
@@ -758,9 +784,3 @@ def _id(text: str) -> str:
     if not references.is_id(text):
         raise NotFound
     return text
-
-
-def _whole(name: str, value: str) -> int:
-    if not value.isascii() or not value.isdigit() or len(value) > 9:
-        raise Invalid((Issue("value", "A whole number is needed.", name),))
-    return int(value)

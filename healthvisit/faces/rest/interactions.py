@@ -52,13 +52,36 @@ def vread(type_: str, id_: str, version: str) -> Response:
 @blueprint.get("/<type_>/<id_>/_history")
 @door.admits(*APPS)
 def history(type_: str, id_: str) -> Response:
+    return _history(known(type_, "r"), id_)
+
+
+@blueprint.get("/<type_>/_history")
+@door.admits(*APPS)
+def history_of_type(type_: str) -> Response:
+    return _history(known(type_, "s"), None)
+
+
+@blueprint.get("/_history")
+@door.admits(*APPS)
+def history_of_all() -> Response:
+    return _history(None, None)
+
+
+def _history(type_: str | None, id_: str | None) -> Response:
     wire.agree_media_type()
     asked = dict(wire.parameters())
-    for name in asked.keys() - {"_count", "_page"}:
+    for name in asked.keys() - {"_count", "_page", "_since", "_at"}:
         raise Invalid(f"History has no parameter {name!r} here.", name)
     with door.record() as record:
-        page = record.history(known(type_, "r"), id_, count=asked.get("_count"), page=asked.get("_page"))
-    return wire.history(page, f"{type_}/{id_}/_history")
+        page = record.history(
+            type_,
+            id_,
+            count=asked.get("_count"),
+            page=asked.get("_page"),
+            since=asked.get("_since"),
+            at=asked.get("_at"),
+        )
+    return wire.history(page, "/".join(step for step in (type_, id_, "_history") if step))
 
 
 @blueprint.post("/<type_>")
