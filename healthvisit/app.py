@@ -4,7 +4,7 @@ import logging
 
 from flask import Flask
 
-from healthvisit import definitions
+from healthvisit import definitions, openapi
 from healthvisit.config import Settings
 from healthvisit.database import Database
 from healthvisit.faces import commissioning, door, layout, parents, rest, sign_in, tablet
@@ -23,6 +23,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     layout.install(app)
     for face in (rest, sign_in, tablet, parents, commissioning, layout):
         app.register_blueprint(face.blueprint)
+    openapi.install(app)
     door.install(app, house)
     # The server's own access log would write addresses, and a FHIR address can carry an NHS number.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import re
 import time
 import uuid
@@ -76,7 +77,11 @@ class Demonstration:
         client = self.app.test_client()
         answer = client.post(
             "/sign-in",
-            data={"csrf_token": form_token(client.get("/sign-in")), "name": name, "password": demo.PASSWORD},
+            data={
+                "csrf_token": form_token(client.get("/sign-in").text),
+                "name": name,
+                "password": demo.PASSWORD,
+            },
         )
         assert answer.status_code == 303, answer.text
         return client
@@ -135,7 +140,24 @@ class Demonstration:
             code_verifier=verifier,
         )
 
-    def _system_token(self) -> str:
+    def environment(self) -> dict[str, str]:
+        """What a process needs to serve the same record."""
+        return {
+            **os.environ,
+            **{
+                f"HEALTHVISIT_{name.upper()}": str(getattr(self.settings, name))
+                for name in (
+                    "database_url",
+                    "secrets_folder",
+                    "base_url",
+                    "clock_offset_days",
+                    "access_token_s",
+                )
+            },
+        }
+
+    def assertion(self) -> str:
+        """The system's signed word that it is who it says; it holds once, for three minutes."""
         key = ECKey.import_key(json.loads((self.secrets / demo.KEY_FILE).read_text()))
         at = int(time.time())
         claims = {
@@ -146,11 +168,14 @@ class Demonstration:
             "iat": at,
             "exp": at + 200,
         }
+        return jwt.encode({"alg": "ES384", "kid": key.kid}, claims, key, algorithms=["ES384"])
+
+    def _system_token(self) -> str:
         return self._token(
             grant_type="client_credentials",
             scope="system/*.cruds",
             client_assertion_type="urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            client_assertion=jwt.encode({"alg": "ES384", "kid": key.kid}, claims, key, algorithms=["ES384"]),
+            client_assertion=self.assertion(),
         )
 
     def _token(self, **sent: str) -> str:
@@ -201,9 +226,9 @@ def spelled(headers: dict[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
 
 
-def form_token(page: TestResponse) -> str:
-    match = re.search(r'name="csrf_token" value="([^"]+)"', page.text)
-    assert match, page.text
+def form_token(page: str) -> str:
+    match = re.search(r'name="csrf_token" value="([^"]+)"', page)
+    assert match, page
     return match[1]
 
 

@@ -33,7 +33,7 @@ INTERACTIONS: dict[str, tuple[Letter, Route]] = {
     "read": ("r", ("GET", "/<>/<>")),
     "vread": ("r", ("GET", "/<>/<>/_history/<>")),
     "history-instance": ("r", ("GET", "/<>/<>/_history")),
-    "history-type": ("r", ("GET", "/<>/_history")),
+    "history-type": ("s", ("GET", "/<>/_history")),
     "update": ("u", ("PUT", "/<>/<>")),
     "patch": ("u", ("PATCH", "/<>/<>")),
     "delete": ("d", ("DELETE", "/<>/<>")),
@@ -41,7 +41,6 @@ INTERACTIONS: dict[str, tuple[Letter, Route]] = {
 }
 _OF_THE_SYSTEM: dict[str, Route] = {
     "transaction": ("POST", ""),
-    "batch": ("POST", ""),
     "history-system": ("GET", "/_history"),
     "search-system": ("GET", ""),
 }
@@ -77,7 +76,7 @@ def shape(rule: Rule) -> str:
 
 def refuses(rule: Rule) -> bool:
     """Whether it is the route that takes whatever no other does."""
-    return rule.endpoint == f"{blueprint.name}.unknown"
+    return str(rule.endpoint) == f"{blueprint.name}.unknown"
 
 
 @lru_cache(maxsize=4)
@@ -146,7 +145,11 @@ def _resources(definitions: Definitions, served: frozenset[Route]) -> Iterator[J
         found: dict[str, Any] = {
             "type": type_,
             "interaction": [{"code": code} for code in codes],
-            "versioning": "no-version" if of_audit else "versioned-update" if "update" in codes else "versioned",
+            "versioning": "no-version"
+            if of_audit
+            else "versioned-update"
+            if "update" in codes
+            else "versioned",
             "readHistory": "vread" in codes,
             "updateCreate": False,
             "conditionalCreate": "create" in codes,
@@ -195,7 +198,9 @@ def _includes(type_: str, definitions: Definitions) -> JSON:
         for other in SERVED
         if other != "AuditEvent"
         for code, each in known.get(other, {}).items()
-        if each.kind == "reference" and not each.canonical and type_ in each.targets
+        if each.kind == "reference"
+        and not each.canonical
+        and type_ in ((each.target,) if each.target else each.targets)
     ]
     found = {"searchInclude": sorted(forth), "searchRevInclude": sorted(back)}
     return {name: values for name, values in found.items() if values}

@@ -1,0 +1,201 @@
+"""The document: every route with who may use it and what it answers; the FHIR face's are told in `fhir`."""
+
+import re
+from collections.abc import Iterable
+from importlib.metadata import version
+from typing import NamedTuple
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from flask import Flask
+from marshmallow import Schema
+from werkzeug.routing import Rule
+
+from healthvisit.exact_json import JSON
+from healthvisit.faces import door
+from healthvisit.faces.rest import capability
+from healthvisit.faces.sign_in import pages
+from healthvisit.openapi import fhir
+from healthvisit.openapi.shapes import SCHEMAS, TEXT, ref, texts
+
+HTML, PLAIN, PROBLEM = "text/html", "application/json", "application/problem+json"
+
+_ASSERTED = ("client_assertion_type", "client_assertion")
+_ASKING = (
+    "response_type", "client_id", "redirect_uri", "scope", "state", "aud", "code_challenge",
+    "code_challenge_method",
+)  # fmt: skip
+_GRANT = ("grant_type", "client_id", "code", "redirect_uri", "code_verifier", "refresh_token", "scope")
+_REFUSALS = ("400", "401", "403", "404", "405", "413", "415", "503")
+
+
+class Says(NamedTuple):
+    """What a route outside /fhir does. sent: the form it takes; asked: its query; done: statuses when all is well."""
+
+    summary: str
+    answer: str = HTML
+    sent: JSON | type[Schema] | None = None
+    asked: tuple[str, ...] = ()
+    done: tuple[int, ...] = (200,)
+
+
+# Every route outside /fhir, by endpoint; a route that is not here stops the document from being written.
+OTHERS: dict[str, Says] = {
+    "openapi": Says("this document", PLAIN),
+    "layout.front": Says("the front page"),
+    "layout.accessibility": Says("how accessible the pages are"),
+    "layout.health": Says("whether the service is well", PLAIN),
+    "layout.static": Says("a file of the pages", "*/*", done=(200, 304)),
+    "tablet.shell": Says("the tablet's page"),
+    "tablet.signed_in": Says("where the sign-in page sends a code", asked=("code", "state", "iss", "error")),
+    "tablet.manifest": Says("the tablet's manifest", "application/manifest+json", done=(200, 304)),
+    "tablet.service_worker": Says("the tablet's service worker", "text/javascript"),
+    "tablet.static": Says("a file of the tablet", "*/*", done=(200, 304)),
+    "tablet.caseload": Says("what one health visitor's tablet carries", PLAIN),
+    "parents.children": Says("a parent's children", done=(200, 302)),
+    "parents.progress": Says("one child's progress"),
+    "commissioning.overview": Says("digitisation by borough", asked=("quarter",)),
+    "commissioning.borough": Says("one borough over time"),
+    "commissioning.digitisation_csv": Says("every borough and quarter", "text/csv"),
+    "sign_in.sign_in": Says("the sign-in page", asked=("next",)),
+    "sign_in.enter": Says("sign in", sent=pages.SignIn, done=(303, 429)),
+    "sign_in.sign_out": Says("sign out", sent=texts(), done=(303,)),
+    "sign_in.authorize": Says("an app asks for a code", asked=_ASKING),
+    "sign_in.decide": Says("a person's answer to an app", sent=pages.Consent, asked=_ASKING, done=(303,)),
+    "sign_in.token": Says(
+        "a token for a code, a refresh token or a signed assertion",
+        PLAIN,
+        sent=texts(*_GRANT, *_ASSERTED, needs=("grant_type",)),
+    ),
+    "sign_in.revoke": Says(
+        "give a token back", PLAIN, sent=texts("token", "client_id", *_ASSERTED, needs=("token",))
+    ),
+    "sign_in.jwks": Says("public keys of the access tokens", "application/jwk-set+json"),
+    "sign_in.smart_configuration": Says("where an app asks for a token", PLAIN),
+    "sign_in.authorization_server": Says("the authorization server, RFC 8414", PLAIN),
+}
+
+
+def document(app: Flask) -> JSON:
+    """The OpenAPI document of an app with all its routes. Raises KeyError for a route that says nothing here."""
+    house: door.House = app.extensions["healthvisit"]
+    base = house.settings.base_url
+    spec = APISpec(
+        title="healthvisit",
+        version=version("healthvisit"),
+        openapi_version="3.1.0",
+        plugins=[MarshmallowPlugin(schema_name_resolver=_form_name)],
+        info={
+            "description": "The early-years developmental record of Greater Manchester. FHIR R4 is below /fhir, and "
+            "/fhir/metadata says what is served; everything else is pages and sign-in.",
+            "license": {"name": "AGPL-3.0-or-later", "identifier": "AGPL-3.0-or-later"},
+        },
+        servers=[{"url": base}],
+    )
+    of_fhir = fhir.Operations(house.definitions)
+    for rule in app.url_map.iter_rules():
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            for path, operation in _operations(app, of_fhir, rule, method):
+                _with_variables(path, operation)
+                spec.path(path, operations={method.lower(): operation})
+    for name, schema in {**SCHEMAS, **of_fhir.schemas}.items():
+        spec.components.schema(name, schema)
+    for name, parameter in of_fhir.parameters.items():
+        spec.components.parameter(name, parameter["in"], parameter)
+    spec.components.response(
+        "Refused",
+        {"description": "Why not", "content": {fhir.FHIR: {"schema": ref("OperationOutcome")}}},
+    )
+    spec.components.response(
+        "Problem",
+        {"description": "Why not", "content": {PROBLEM: {"schema": ref("Problem")}, HTML: {"schema": TEXT}}},
+    )
+    _add_security(spec, base, of_fhir)
+    found: JSON = spec.to_dict()
+    return found
+
+
+def _form_name(schema: type[Schema]) -> str:
+    """Not the schema's own name alone: Consent is a resource too."""
+    return f"{schema.__name__}-form"
+
+
+def _operations(app: Flask, of_fhir: fhir.Operations, rule: Rule, method: str) -> Iterable[tuple[str, JSON]]:
+    path = re.sub(r"<(?:[^:>]+:)?(\w+?)_?>", r"{\1}", rule.rule)
+    if not rule.endpoint.startswith("rest."):
+        yield path, _other(app, rule)
+    elif not capability.refuses(rule):
+        for asked in fhir.interactions(method, capability.shape(rule)):
+            yield path.replace("{type}", asked.type or "{type}", 1), of_fhir.of(asked)
+
+
+def _with_variables(path: str, operation: JSON) -> None:
+    operation["parameters"] += [
+        {"name": name, "in": "path", "required": True, "schema": fhir.VARIABLES.get(name, TEXT)}
+        for name in re.findall(r"\{(\w+)\}", path)
+    ]
+
+
+def _other(app: Flask, rule: Rule) -> JSON:
+    """A route outside /fhir."""
+    says = OTHERS[rule.endpoint]
+    roles = sorted(getattr(app.view_functions[rule.endpoint], "_door_admits", ()))
+    found: JSON = {
+        "operationId": rule.endpoint,
+        "summary": says.summary,
+        "tags": [rule.endpoint.partition(".")[0]],
+        "parameters": [{"name": name, "in": "query", "schema": TEXT} for name in says.asked],
+        "responses": {str(status): _done(says, status) for status in says.done},
+        "security": [],
+    }
+    if roles:
+        found["x-roles"] = roles
+        found["security"] = [{"smart": []}] if door.takes_token(rule.rule) else [{"session": roles}]
+        # Whoever has not signed in is led to the sign-in page.
+        found["responses"].setdefault("303", {"description": "Elsewhere"})
+    if says.sent is not None:
+        schema = {"allOf": [says.sent, texts("csrf_token")]} if isinstance(says.sent, type) else says.sent
+        found["requestBody"] = {"required": True, "content": {fhir.FORM: {"schema": schema}}}
+    for status in _REFUSALS:
+        found["responses"].setdefault(status, "Problem")
+    return found
+
+
+def _done(says: Says, status: int) -> JSON:
+    if 300 <= status < 400:
+        return {"description": "Elsewhere, or as you hold it"}
+    schema = {"type": "object"} if "json" in says.answer else TEXT
+    return {"description": "Done", "content": {says.answer: {"schema": schema}}}
+
+
+def _add_security(spec: APISpec, base: str, of_fhir: fhir.Operations) -> None:
+    code = {
+        "authorizationUrl": f"{base}/authorize",
+        "tokenUrl": f"{base}/token",
+        "refreshUrl": f"{base}/token",
+    }
+    spec.components.security_scheme(
+        "smart",
+        {
+            "type": "oauth2",
+            "description": "People's apps: SMART App Launch 2.2, authorization code with PKCE (S256).",
+            "flows": {"authorizationCode": {**code, "scopes": of_fhir.scopes["smart"]}},
+        },
+    )
+    spec.components.security_scheme(
+        "system",
+        {
+            "type": "oauth2",
+            "description": "Systems: SMART backend services, private_key_jwt.",
+            "flows": {"clientCredentials": {"tokenUrl": f"{base}/token", "scopes": of_fhir.scopes["system"]}},
+        },
+    )
+    spec.components.security_scheme(
+        "session",
+        {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "healthvisit_session",
+            "description": "A person who has signed in; the roles that are let in are named.",
+        },
+    )
