@@ -24,7 +24,7 @@ NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 RELEASED_AT = f"{CANONICAL}/StructureDefinition/released-at"
 
 # Where each type names its child.
-_CHILD_ELEMENT = {
+CHILD_ELEMENT = {
     "RelatedPerson": "patient",
     "EpisodeOfCare": "patient",
     "Encounter": "subject",
@@ -131,7 +131,7 @@ def child_keys(type_: str, body: JSON) -> tuple[tuple[Key, str], ...]:
         return ((key, place),)
     if type_ == "Appointment":
         return _who_comes(body)
-    element = _CHILD_ELEMENT[type_]
+    element = CHILD_ELEMENT[type_]
     place = f"{type_}.{element}"
     key = references.literal(body.get(element, {}).get("reference", ""))
     if key is None or key[0] != "Patient":

@@ -918,6 +918,15 @@ def test_a_bad_entry_of_a_transaction_is_refused_at_its_place(
     assert (code, f"Bundle.entry[1].{place}") in [(issue.code, issue.expression) for issue in found]
 
 
+def test_a_reference_to_another_entry_leads_to_a_type_that_may_stand_there(definitions: Definitions):
+    urn = "urn:uuid:c757873d-ec9a-4326-a141-556f43239520"
+    visit = {"resourceType": "Encounter", "status": "finished", "class": {"code": "HH"}}
+    weight = a_weight(performer=[{"reference": urn}], encounter={"reference": urn})
+    (issue,) = bundle_issues(definitions, an_entry(weight), an_entry(visit, fullUrl=urn))
+    assert (issue.code, issue.expression) == ("value", "Bundle.entry[0].resource.performer[0].reference")
+    assert issues(weight, definitions) == []
+
+
 def test_two_entries_do_not_share_an_address(definitions: Definitions):
     address = "urn:uuid:11111111-2222-4333-8444-555555555555"
     entry = an_entry(a_child(active=True), fullUrl=address)

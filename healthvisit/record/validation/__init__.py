@@ -27,7 +27,7 @@ from functools import lru_cache
 from healthvisit.definitions import BadDefinition, Definitions
 from healthvisit.exact_json import JSON
 from healthvisit.record.errors import Invalid, Issue, Unprocessable
-from healthvisit.record.validation import bundles, forms, plausible, profiles, rules
+from healthvisit.record.validation import bundles, forms, plausible, profiles, references, rules
 from healthvisit.record.validation import second_reader as models
 from healthvisit.record.validation.dates import days
 from healthvisit.record.validation.faults import CONDITIONAL, NULL, Fault, blamed, is_formed, kind
@@ -57,7 +57,7 @@ def checked(
     if not isinstance(body, dict):
         raise Invalid([Issue("structure", f"must be a resource, not {kind(body)}", type)])
     shapes = _gate(definitions)
-    found = list(shapes.root(type)(body) or ()) if shapes.knows(type) else [_unknown_type()]
+    found = references.among(shapes.root(type)(body) or [], {}) if shapes.knows(type) else [_unknown_type()]
     if is_formed(found):
         found += _of_the_field(body, definitions, on)
     if not found and second_reader:
@@ -77,6 +77,7 @@ def bundle_checked(
         raise Invalid([Issue("structure", f"must be a Bundle, not {kind(body)}", "Bundle")])
     shapes = _gate(definitions)
     found = [fault for fault in shapes.root("Bundle")(body) or () if fault.code != CONDITIONAL]
+    found = references.among(found, bundles.types(body) if is_formed(found) else {})
     if is_formed(found):
         found += bundles.envelope(body, shapes.knows)
         faulty = {place[1] for fault in found if (place := _ENTRY.match(fault.path))}

@@ -31,6 +31,15 @@ def envelope(bundle: JSON, knows: Callable[[str], bool]) -> list[Fault]:
     return found
 
 
+def types(bundle: JSON) -> dict[str, str]:
+    """Type of each resource of a well-formed Bundle by the fullUrl of its entry."""
+    return {
+        entry["fullUrl"]: entry["resource"]["resourceType"]
+        for entry in bundle.get("entry", ())
+        if "fullUrl" in entry and "resource" in entry
+    }
+
+
 def _entry(entry: JSON, met: set[str], knows: Callable[[str], bool]) -> Iterator[Fault]:
     for name in ("search", "response"):
         if name in entry:

@@ -12,6 +12,7 @@ NULL = "(null)"
 ONLY_ID = "(only an id)"
 LOCAL = "(local reference)"
 CONDITIONAL = "(conditional reference)"
+ENTRY = "(reference to an entry)"
 
 
 class Fault(NamedTuple):

@@ -4,12 +4,13 @@ https://hl7.org/fhir/R4/references.html. Whether the target exists is for the re
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from healthvisit.exact_json import JSON
 from healthvisit.record.validation.faults import (
     CONDITIONAL,
+    ENTRY,
     LOCAL,
     Check,
     Fault,
@@ -54,7 +55,7 @@ def _target(text: str, allowed: Collection[str], known: Collection[str]) -> list
             return against("value", "does not lead to a type of FHIR R4", ".reference")
         return [] if match[1] in allowed else against("value", _OTHER_TYPE, ".reference")
     if _URN.fullmatch(text):
-        return []
+        return [Fault(ENTRY, "", ".reference", business=True, about=(text, allowed))]
     if match := _CONDITIONAL.fullmatch(text):
         if match[1] not in allowed:
             return against("value", _OTHER_TYPE, ".reference")
@@ -104,3 +105,19 @@ def settled(faults: list[Fault], resource: Any) -> Faults:
         elif held[id_] not in allowed:
             found.append(Fault("value", _OTHER_TYPE, fault.path, business=True))
     return found or None
+
+
+def among(faults: list[Fault], types: Mapping[str, str]) -> list[Fault]:
+    """The faults of a bundle, once its entries are known by which its resources refer to each other.
+
+    types: type of an entry's resource by its fullUrl. An entry that is not there is for the record to miss.
+    """
+    found = []
+    for fault in faults:
+        if fault.code != ENTRY:
+            found.append(fault)
+            continue
+        urn, allowed = fault.about
+        if types.get(urn, "") not in ("", *allowed):
+            found.append(Fault("value", _OTHER_TYPE, fault.path, business=True))
+    return found

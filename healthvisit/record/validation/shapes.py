@@ -33,6 +33,8 @@ _REGISTERED = {
     "formats": rf"xml|json|ttl|{_MEDIA_TYPE}",
     "currencies": r"[A-Z]{3}",
 }
+# Written as attributes in XML, so that nothing can stand beside them; nor beside any id, nor beside a narrative.
+_ATTRIBUTES = frozenset([("Extension", "url")])
 
 
 class Shapes:
@@ -52,6 +54,7 @@ class Shapes:
         ) - {"Resource", "DomainResource"}
         self._kept = self._within.difference(table["contained"])
         self._known = frozenset(table["resources"])
+        self._element_id = self._types["Element"]["elements"]["id"]
 
     def knows(self, type_: Any) -> bool:
         """Whether resources of this type stand by themselves here."""
@@ -124,7 +127,7 @@ class Shapes:
             if many:
                 parts.lists |= {name, f"_{name}"}
             parts.fields[name] = _list(check, stated.get("max")) if many else check
-            if type_ in self._primitives:
+            if type_ in self._primitives and (owner, name) not in _ATTRIBUTES and name not in ("id", "div"):
                 parts.labels[f"_{name}"] = label
                 bare = self.complex("Element")
                 parts.fields[f"_{name}"] = _list(bare, None) if many else bare
@@ -139,7 +142,8 @@ class Shapes:
         if type_ == "Reference":
             return references.check(self.complex("Reference"), stated.get("targets"), self._known)
         if type_ in self._primitives:
-            check = self._primitives[type_]
+            # An element's id is any text without spaces: https://hl7.org/fhir/R4/element-definitions.html
+            check = primitives.uri if stated is self._element_id else self._primitives[type_]
             return self._bound_code(check, stated["codes"]) if "codes" in stated else check
         check = self.complex(type_)
         return _besides(check, self._bound_concept(stated["codes"])) if "codes" in stated else check
@@ -205,7 +209,7 @@ def _object(parts: _Parts) -> Check:
                 faults = _more(faults, _placed(parts, value, name, bad))
         if len(value) < 2 and (not value or "id" in value) and known("resourceType") is None:
             # Nothing at all is never an element; an id alone is one where a primitive's value stands beside it.
-            return [Fault(ONLY_ID, "")] if value else wrong("structure", _NEITHER)
+            return (faults or [Fault(ONLY_ID, "")]) if value else wrong("structure", _NEITHER)
         for label, names in required:
             if label not in value and names.isdisjoint(value):
                 faults = _more(faults, _missing(label, names, value))
