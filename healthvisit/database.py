@@ -6,15 +6,16 @@ one writer at a time in one process. PostgreSQL is what production runs.
 
 import select as sockets
 import threading
-from collections import deque
+from collections import deque, namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from sqlalchemy import (
     Connection,
-    CursorResult,
     Dialect,
     Engine,
     MetaData,
@@ -40,6 +41,9 @@ metadata = MetaData(
 )
 
 
+# From so many rows on, COPY takes PostgreSQL and its driver less time than the same rows as values.
+LEAST_COPIED = 8
+
 Row = tuple[Any, ...]
 Put = Callable[[Connection, Sequence[Row]], None]
 
@@ -64,6 +68,7 @@ class Database:
         # Waiting on a lock in the process is fair and wakes at once; SQLite's busy timeout sleeps.
         self._writer = threading.Lock()
         self._gathered: dict[Put, _Gathered] = {}
+        self._idle: deque[Connection] = deque()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -71,8 +76,27 @@ class Database:
 
         On SQLite they see one snapshot. On PostgreSQL each statement sees what is committed when it begins.
         """
-        with _told_apart(), self._readers.connect() as connection:
-            yield connection
+        # To open and close one of the library's connections takes longer than what a reader asks of it.
+        with _told_apart():
+            connection = self._idle_reader() or self._readers.connect()
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction():
+                    connection.rollback()
+                self._idle.append(connection)
+
+    def _idle_reader(self) -> Connection | None:
+        while self._idle:
+            try:
+                connection = self._idle.pop()
+            except IndexError:
+                break
+            if self.is_sqlite or not _is_closed(connection.connection.driver_connection):
+                return connection
+            connection.invalidate()
+            connection.close()
+        return None
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -94,10 +118,28 @@ class Database:
         put: inserts all rows it is given with one statement.
         Raises Unavailable, or what `put` raises for these rows: those of one thread are no other's fault.
         """
-        # One statement in PostgreSQL is a transaction by itself.
-        self._gathered.setdefault(put, _Gathered(self.writing if self.is_sqlite else self.reading, put)).add(
-            rows
-        )
+        gathered = self._gathered.get(put)
+        if gathered is None:
+            # One statement in PostgreSQL is a transaction by itself.
+            adding = self._adding if self.is_sqlite else self.reading
+            gathered = self._gathered.setdefault(put, _Gathered(adding, put))
+        gathered.add(rows)
+
+    @contextmanager
+    def _adding(self) -> Iterator[Connection]:
+        """A connection of SQLite on which the driver alone begins and ends the transaction."""
+        with self._writer, self.reading() as connection:
+            driver: Any = connection.connection.driver_connection
+            with _told_alike(connection, "BEGIN IMMEDIATE"):
+                driver.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                with _told_alike(connection, "COMMIT"):
+                    driver.execute("COMMIT")
+            except BaseException:
+                if driver.in_transaction:
+                    driver.execute("ROLLBACK")
+                raise
 
     def answers(self) -> bool:
         """Whether the database answers a SELECT now; for a health check."""
@@ -108,14 +150,18 @@ class Database:
             return False
 
     def dispose(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
         self.engine.dispose()
         self._readers.dispose()
 
 
-class Form(NamedTuple):
+@dataclass(frozen=True)
+class _Form:
     """A statement as the driver takes it, written once: to write it takes many times as long as to send it.
 
-    names: its parameters, in the driver's order. fixed: the values that were part of the statement.
+    names: its parameters, in the driver's order. fixed: the values that were part of the statement. row: makes
+    a row of the driver's tuple.
     """
 
     sql: str
@@ -123,36 +169,34 @@ class Form(NamedTuple):
     fixed: Mapping[str, Any]
     converters: Mapping[str, Callable[[Any], Any]]
     is_positional: bool
+    row: Callable[[Row], Any]
 
-    def sent(self, connection: Connection, **values: Any) -> CursorResult[Any]:
-        """values: of the parameters that the statement left open; one that it does not have is passed by.
-
-        The rows are the driver's own: SQLite gives 0 and 1 for a boolean, and text for a date.
-        """
-        given: Mapping[str, Any] = {
-            name: self.converters[name](value) if name in self.converters else value
-            for name, value in values.items()
-        }
-        given = {**self.fixed, **given}
-        in_order = [given[name] for name in self.names]
-        return connection.exec_driver_sql(
-            self.sql, tuple(in_order) if self.is_positional else dict(zip(self.names, in_order, strict=True))
-        )
+    def filled(self, values: Mapping[str, Any]) -> Row | dict[str, Any]:
+        given = dict(self.fixed)
+        for name, value in values.items():
+            given[name] = self.converters[name](value) if name in self.converters else value
+        if self.is_positional:
+            return tuple([given[name] for name in self.names])
+        return {name: given[name] for name in self.names}
 
 
-def sent(connection: Connection, statement: Select[*tuple[Any, ...]], **values: Any) -> CursorResult[Any]:
-    """The answer to a statement that is kept and sent often, by its `Form`."""
+def sent(connection: Connection, statement: Select[*tuple[Any, ...]], **values: Any) -> list[Any]:
+    """The rows of a statement that is kept and sent often; each with its columns by name.
+
+    values: of the parameters that the statement left open; one that it does not have is passed by.
+    The rows' values are the driver's own: SQLite gives 0 and 1 for a boolean, and text for a date.
+    """
     dialect = connection.dialect
     form = _forms.get((dialect.name, statement))
     if form is None:
         form = _forms[dialect.name, statement] = _form(dialect, statement, values)
-    return form.sent(connection, **values)
+    return list(map(form.row, rows_of(connection, form.sql, form.filled(values))))
 
 
-_forms: LRUCache[tuple[str, Select[*tuple[Any, ...]]], Form] = LRUCache(512)
+_forms: LRUCache[tuple[str, Select[*tuple[Any, ...]]], _Form] = LRUCache(512)
 
 
-def _form(dialect: Dialect, statement: Select[*tuple[Any, ...]], values: Mapping[str, Any]) -> Form:
+def _form(dialect: Dialect, statement: Select[*tuple[Any, ...]], values: Mapping[str, Any]) -> _Form:
     compiled = statement.compile(dialect=dialect)
     expanded = compiled.construct_expanded_state(values)
     names = expanded.positiontup
@@ -163,13 +207,89 @@ def _form(dialect: Dialect, statement: Select[*tuple[Any, ...]], values: Mapping
         # What the statement left open is given each time, or the statement is not sent.
         if name not in compiled.binds or not compiled.binds[name].required
     }
-    return Form(
+    return _Form(
         expanded.statement,
         tuple(expanded.parameters) if names is None else tuple(names),
         fixed,
         converters,
         names is not None,
+        namedtuple("_Columns", statement.selected_columns.keys())._make,  # type: ignore[attr-defined]
     )
+
+
+# Past the library that writes statements: for those few that every request sends, it takes longer than the
+# database.
+
+
+def rows_of(connection: Connection, sql: str, values: Row | Mapping[str, Any]) -> list[Row]:
+    """The rows of a statement in the driver's own words."""
+    with _told_alike(connection, sql) as driver:
+        found: list[Row] = (
+            driver.execute(sql, values).fetchall()
+            if connection.dialect.name == "sqlite"
+            # Bodies come as they are, not as hexadecimal digits.
+            else driver.execute(sql, values, binary=True).fetchall()
+        )
+    return found
+
+
+def insert(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """Insert the rows, each in the order of the columns, with one statement.
+
+    table, columns: names of our own tables, never a text from outside.
+    """
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        sql = _inserting(table, tuple(columns), "?", 1)
+        with _told_alike(connection, sql) as driver:
+            driver.executemany(sql, rows)
+    elif len(rows) < LEAST_COPIED:
+        sql = _inserting(table, tuple(columns), "%s", len(rows))
+        with _told_alike(connection, sql) as driver:
+            driver.execute(sql, [value for row in rows for value in row])
+    else:
+        # https://www.postgresql.org/docs/15/sql-copy.html
+        sql = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
+        with (
+            _told_alike(connection, sql) as driver,
+            driver.cursor() as cursor,
+            cursor.copy(sql) as copy,
+        ):
+            for row in rows:
+                copy.write_row(row)
+
+
+@lru_cache(maxsize=256)
+def _inserting(table: str, columns: tuple[str, ...], mark: str, count: int) -> str:
+    marks = ", ".join([f"({', '.join([mark] * len(columns))})"] * count)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {marks}"  # noqa: S608 - our own names
+
+
+class _told_alike:  # noqa: N801 - used as a function
+    """The driver's connection; its errors are told as the library would have told them that is passed by."""
+
+    def __init__(self, connection: Connection, sql: str) -> None:
+        self._connection = connection
+        self._sql = sql
+
+    def __enter__(self) -> Any:
+        return self._connection.connection.driver_connection
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        dialect = self._connection.dialect
+        fault = dialect.loaded_dbapi.Error
+        if isinstance(error, fault):
+            driver = self._connection.connection.driver_connection
+            raise DBAPIError.instance(
+                self._sql,
+                None,
+                error,
+                fault,
+                hide_parameters=True,
+                connection_invalidated=dialect.is_disconnect(error, driver, None),
+                dialect=dialect,
+            ) from error
 
 
 class _Part:
@@ -255,14 +375,23 @@ def _postgresql(url: str, **options: Any) -> Engine:
 
     @event.listens_for(engine, "checkout")
     def _alive(connection: Any, _record: Any, _proxy: Any) -> None:
-        # A server that closed the connection has said so by now, and nothing else comes on an idle one. To
-        # look costs two microseconds where to ask costs a round trip.
-        waiting = sockets.poll()
-        waiting.register(connection.fileno(), sockets.POLLIN)
-        if waiting.poll(0):
+        if _is_closed(connection):
             raise DisconnectionError("the server has closed the connection")
 
     return engine
+
+
+def _is_closed(connection: Any) -> bool:
+    """Whether the server has closed this idle connection of PostgreSQL.
+
+    It has said so by then, and nothing else comes on an idle connection. To look costs two microseconds where
+    to ask costs a round trip.
+    """
+    if connection.closed:
+        return True
+    waiting = sockets.poll()
+    waiting.register(connection.fileno(), sockets.POLLIN)
+    return bool(waiting.poll(0))
 
 
 def _engine(url: str) -> Engine:

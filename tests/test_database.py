@@ -7,9 +7,8 @@ import pytest
 from sqlalchemy import Column, Integer, Table, Text, bindparam, select, text
 from sqlalchemy.exc import IntegrityError
 
-from healthvisit.database import Contended, Database, metadata, sent
+from healthvisit.database import LEAST_COPIED, Contended, Database, metadata, sent
 from healthvisit.record import rows
-from healthvisit.record.rows import LEAST_COPIED
 from healthvisit.record.tables import search_token
 
 COLUMNS = ("type", "parameter", "code", "system", "rid")
@@ -97,8 +96,8 @@ def test_a_statement_that_is_kept_is_sent_only_with_every_value_it_needs(databas
         search_token.c.code == bindparam("code"), search_token.c.type.in_(["Observation", "Patient"])
     )
     with database.reading() as connection:
-        assert sent(connection, statement, code="a").scalars().all() == [1]
-        assert sent(connection, statement, code="b").scalars().all() == [2]
+        assert sent(connection, statement, code="a") == [(1,)]
+        assert sent(connection, statement, code="b") == [(2,)]
         with pytest.raises(KeyError):
             sent(connection, statement)
 
@@ -117,7 +116,7 @@ def test_a_connection_that_the_server_has_closed_is_not_used_again(postgresql):
         database.add(put, [row("x", len(kept(database)))])
         with database.writing() as connection:
             connection.execute(
-                text("select pg_terminate_backend(pid) from pg_stat_activity"
+                text("select pg_terminate_backend(pid, 5000) from pg_stat_activity"
                      " where datname = current_database() and pid != pg_backend_pid()")
             )  # fmt: skip
     assert len(kept(database)) == 2

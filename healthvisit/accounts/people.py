@@ -229,7 +229,7 @@ def requester_for(
     if (jti is None) != (client is None):
         raise NotAdmitted
     statement = _standing if jti is None else _standing_by_token
-    rows = sent(connection, statement, account=account_id, epoch=epoch, on=on, jti=jti, client=client).all()
+    rows = sent(connection, statement, account=account_id, epoch=epoch, on=on, jti=jti, client=client)
     if not rows:
         raise NotAdmitted
     children = frozenset(row.value for row in rows if row.kind == "child")

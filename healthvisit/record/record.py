@@ -142,13 +142,7 @@ class Record:
                     raise NotFound
                 event.child_rid = found.child_rid
                 return _of_event(found)
-            row = sent(
-                self._connection,
-                _current(self._reach),
-                type=type_,
-                id=_id(id_),
-                moment=predicate.moment(self._reach, self.at),
-            ).one_or_none()
+            row = self._current(type_, _id(id_))
             if row is not None and row.deleted:
                 raise self._gone(type_, row)
             if row is None:
@@ -613,15 +607,14 @@ class Record:
         whole = asked._replace(since=None, at=None, page=None, most=0)
         return bool(histories.found(self._connection, self._reach, whole).total)
 
+    def _current(self, type_: str, id_: str) -> Any:
+        moment = predicate.moment(self._reach, self.at)
+        rows = sent(self._connection, _current(self._reach), type=type_, id=id_, moment=moment)
+        return rows[0] if rows else None
+
     def _stored(self, type_: str, id_: str) -> Version:
         """The current version as it is stored, for a patch. Raises NotFound or Gone."""
-        row = sent(
-            self._connection,
-            _current(self._reach),
-            type=type_,
-            id=id_,
-            moment=predicate.moment(self._reach, self.at),
-        ).one_or_none()
+        row = self._current(type_, id_)
         if row is None:
             raise NotFound
         if row.deleted:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import Connection, Table, delete
 
+from healthvisit.database import insert
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON
 from healthvisit.record import tables
@@ -240,19 +241,11 @@ def _walk(kind: str, code: str, path: Path) -> _Walk:
 def put(connection: Connection, of: Iterable[IndexRows]) -> None:
     """Write the rows of one or many resources, with one statement per table."""
     of = list(of)
-    mark = "?" if connection.dialect.paramstyle == "qmark" else "%s"
     for position, table in enumerate(_TABLES):
         values: list[tuple[Any, ...]] = []
         for entry in of:
             values += cast("list[tuple[Any, ...]]", entry[position])
-        if values:
-            connection.exec_driver_sql(_insert(table, mark), values)
-
-
-@lru_cache(maxsize=16)
-def _insert(table: Table, mark: str) -> str:
-    columns = ", ".join(column.name for column in table.columns)
-    return f"INSERT INTO {table.name} ({columns}) VALUES ({', '.join([mark] * len(table.columns))})"  # noqa: S608
+        insert(connection, table.name, tuple(table.columns.keys()), values)
 
 
 def remove(connection: Connection, rids: Iterable[int]) -> None:

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from healthvisit.access.reach import BoroughReach, ChildReach, Reach
+from healthvisit.database import rows_of
 from healthvisit.record import tables
 from healthvisit.record.errors import Invalid, Issue, TooCostly
 from healthvisit.record.search import date, statement
@@ -536,7 +537,7 @@ def _filled(
             # The oldest goes; another thread may have taken it already.
             _forms.pop(next(iter(_forms), None), None)
         _forms[key] = form
-    return connection.exec_driver_sql(form.sql, form.filled(values)).all()
+    return rows_of(connection, form.sql, form.filled(values))
 
 
 _forms: dict[Any, _Form] = {}
