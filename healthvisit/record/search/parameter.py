@@ -72,11 +72,12 @@ class Step(NamedTuple):
 
 class Path(NamedTuple):
     """system: what the element's type implies for a code. exists: only whether the element is there, and
-    not false."""
+    not false. targets: the types that the element may refer to, empty for any."""
 
     steps: tuple[Step, ...]
     system: str = ""
     exists: bool = False
+    targets: tuple[str, ...] = ()
 
 
 class Pair(NamedTuple):
@@ -161,12 +162,21 @@ def compiled(definition: JSON, type_: str, elements: JSON) -> Parameter:
         code,
         kind,
         paths,
-        tuple(definition.get("target", ())),
+        _targets(definition, paths),
         "canonical" in leaves,
         code,
         pairs=pairs,
         identified="Identifier" in leaves,
     )
+
+
+def _targets(definition: JSON, paths: tuple[Path, ...]) -> tuple[str, ...]:
+    """The types that a reference may name: a definition of many types tells more than the element of one has."""
+    told = tuple(definition.get("target", ()))
+    if not all(path.targets for path in paths):
+        return told
+    of_element = {target for path in paths for target in path.targets}
+    return tuple(target for target in told if target in of_element)
 
 
 def _expression(definition: JSON, type_: str) -> str:
@@ -242,6 +252,7 @@ def _walks(
     """
     steps: list[tuple[list[tuple[str, str]], str, str]] = []
     system, single = "", True
+    targets: tuple[str, ...] = ()
     while words:
         word = words.pop(0)
         if match := re.fullmatch(r"extension\('([^']+)'\)", word):
@@ -257,7 +268,7 @@ def _walks(
         if words and (match := re.fullmatch(r"(?:as|ofType)\((\w+)\)", words[0])):
             chosen = match[1]
             words.pop(0)
-        element, many, codes = _element(elements, current, word)
+        element, many, codes, targets = _element(elements, current, word)
         names = _names(elements, current, word, chosen)
         if len(names) > 1:
             names = [(name, leaf) for name, leaf in names if leaf in allowed]
@@ -273,13 +284,14 @@ def _walks(
     first, rest = steps[0], steps[1:]
     tail = tuple(Step(tuple(name for name, _ in names), where, equals) for names, where, equals in rest)
     for name, leaf in first[0]:
-        yield Path((Step((name,), first[1], first[2]), *tail), kept(system)), current if rest else leaf
+        path = Path((Step((name,), first[1], first[2]), *tail), kept(system), targets=targets)
+        yield path, current if rest else leaf
 
 
-def _element(elements: JSON, type_: str, name: str) -> tuple[list[str], bool, str]:
-    """Types of an element, whether it repeats, and the name of its required value set."""
+def _element(elements: JSON, type_: str, name: str) -> tuple[list[str], bool, str, tuple[str, ...]]:
+    """Types of an element, whether it repeats, the name of its required value set, and what it may refer to."""
     found = _member(elements, type_, name)
-    return found["types"], found.get("max") == "*", found.get("codes", "")
+    return found["types"], found.get("max") == "*", found.get("codes", ""), tuple(found.get("targets", ()))
 
 
 def _names(elements: JSON, type_: str, name: str, chosen: str) -> list[tuple[str, str]]:

@@ -15,7 +15,6 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
-    distinct,
     false,
     func,
     literal,
@@ -265,7 +264,8 @@ class Writer:
         rows = self._in_turn(way, found, []).where(*found.where, *found.once).subquery("found")
         named = tables.search_reference.alias("named")
         return (
-            select(distinct(named.c.target_id))
+            select(named.c.target_id)
+            .distinct()
             .select_from(rows.join(named, named.c.rid == rows.c.rid))
             .where(
                 named.c.type == link.type,

@@ -397,9 +397,9 @@ def _plans(database: Database, definitions: Definitions, type_: str, *pairs: tup
         if text.startswith("SELECT"):
             told.append((text, given))
 
-    sqlalchemy.event.listen(database.engine, "before_cursor_execute", listen)
+    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", listen)
     shelf.page(database, definitions, type_, *pairs)
-    sqlalchemy.event.remove(database.engine, "before_cursor_execute", listen)
+    sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", listen)
     with database.reading() as connection:
         if database.is_sqlite:
             said = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", given) for text, given in told]
