@@ -10,8 +10,9 @@ from flask import Blueprint
 blueprint = Blueprint("rest", __name__, url_prefix="/fhir")
 
 # The routes stand in these modules; importing them puts them on the blueprint.
-from healthvisit.faces.rest import bundles, capability, interactions, outcomes, search  # noqa: E402
+from healthvisit.faces.rest import bundles, capability, interactions, outcomes, search, wire  # noqa: E402
 
 outcomes.answer_errors(blueprint)
+blueprint.after_request(wire.finished)
 
 __all__ = ["blueprint", "bundles", "capability", "interactions", "search"]

@@ -51,12 +51,24 @@ def outcome(issues: Sequence[errors.Issue], status: int, *, severity: str = "err
     return Response(dumps(body), status, content_type=CONTENT_TYPE)
 
 
+def of(error: errors.RecordError | Unavailable) -> Response:
+    """The answer to a refusal of the record, or to its being away."""
+    if isinstance(error, errors.RecordError):
+        return outcome(error.issues, STATUS[type(error)])
+    issue = errors.Issue(
+        "transient", "The record cannot be reached just now. Nothing was stored. Send again."
+    )
+    answer = outcome([issue], 503)
+    answer.headers["Retry-After"] = "2"
+    return answer
+
+
 def answer_errors(blueprint: Blueprint) -> None:
     """Every error below /fhir is an OperationOutcome; none says more than its requester may know."""
 
     @blueprint.errorhandler(errors.RecordError)
     def _record(error: errors.RecordError) -> Response:
-        return outcome(error.issues, STATUS[type(error)])
+        return of(error)
 
     @blueprint.errorhandler(Malformed)
     def _malformed(error: Malformed) -> Response:
@@ -74,13 +86,8 @@ def answer_errors(blueprint: Blueprint) -> None:
         return outcome([errors.Issue("forbidden", f"The token's scope cannot be used: {error}.")], 403)
 
     @blueprint.errorhandler(Unavailable)
-    def _unavailable(_error: Unavailable) -> Response:
-        issue = errors.Issue(
-            "transient", "The record cannot be reached just now. Nothing was stored. Send again."
-        )
-        answer = outcome([issue], 503)
-        answer.headers["Retry-After"] = "2"
-        return answer
+    def _unavailable(error: Unavailable) -> Response:
+        return of(error)
 
     @blueprint.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:

@@ -3,6 +3,7 @@
 Bundles are joined from the stored bytes: what was sent is what comes back. https://hl7.org/fhir/R4/http.html
 """
 
+import gzip
 import random
 import re
 import time
@@ -12,9 +13,10 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from email.utils import format_datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
+import msgspec
 from flask import Response, request
 from werkzeug.exceptions import NotAcceptable, RequestEntityTooLarge, UnsupportedMediaType
 
@@ -24,11 +26,16 @@ from healthvisit.faces import door
 from healthvisit.faces.rest.outcomes import CONTENT_TYPE, outcome
 from healthvisit.record.errors import Invalid, Issue
 from healthvisit.record.patch import JSON_PATCH
-from healthvisit.record.record import Page, Version
+from healthvisit.record.record import Page, Record, Version
+
+T = TypeVar("T")
 
 _JSON_TYPES = ("application/fhir+json", "application/json")
 _FORMATS = {"json", "application/json", "application/fhir+json", "text/json"}
 _PREFERENCE = re.compile(r"\breturn=(minimal|representation|OperationOutcome)\b")
+_STORED = Issue("informational", "Stored.")
+# Below this, what packing saves is less than what it costs; and little is saved past this level.
+_PACKED_FROM_BYTES, _PACKING = 1024, 4
 # The kinds of patch that are taken.
 ACCEPT_PATCH = f"{JSON_PATCH}, application/fhir+json"
 # Before the second and the third try, at most.
@@ -111,7 +118,7 @@ def query() -> str:
     return urlencode(parameters())
 
 
-def persistently(store: Callable[[], Response]) -> Response:
+def persistently(store: Callable[[], T]) -> T:
     """What `store` answers; it is tried again where another writer was in its way. Raises Unavailable."""
     for pause_s in _PAUSES_S:
         try:
@@ -177,18 +184,51 @@ def resource(version: Version, status: int = 200) -> Response:
 
 def written(version: Version, status: int) -> Response:
     """The answer to a create or update, as Prefer asks; a Location only where something was made or changed."""
-    match = _PREFERENCE.search(request.headers.get("Prefer", ""))
-    match match[1] if match else None:
+    match _preferred():
         case "minimal":
             answer = Response(status=status)
         case "OperationOutcome":
-            answer = outcome([Issue("informational", "Stored.")], status, severity="information")
+            answer = outcome([_STORED], status, severity="information")
         case _:
             answer = Response(version.body, status, content_type=CONTENT_TYPE)
     answer.headers["ETag"] = f'W/"{version.version}"'
     answer.headers["Last-Modified"] = http_date(version.updated_at)
     answer.headers["Location"] = location(version)
     return answer
+
+
+def prefer(entry: JSON, record: Record) -> None:
+    """Fills the answer's entry to what was written in a bundle, as Prefer asks; no more than where it is,
+    unless it asks."""
+    preferred, response = _preferred(), entry["response"]
+    if preferred == "representation" and "location" in response:
+        type_, id_, _, version = response["location"].split("/")
+        own = record.wrote(type_, id_, int(version))
+        if own is not None:
+            entry["resource"] = own.json()
+    if preferred == "OperationOutcome" and "resource" not in entry:
+        response["outcome"] = loads(outcome([_STORED], 200, severity="information").get_data())
+
+
+def _preferred() -> str | None:
+    match = _PREFERENCE.search(request.headers.get("Prefer", ""))
+    return match[1] if match else None
+
+
+def finished(response: Response) -> Response:
+    """The answer indented where _pretty asks, and packed where its reader takes gzip and it is worth it."""
+    if response.is_streamed or response.direct_passthrough or "Content-Encoding" in response.headers:
+        return response
+    if request.args.get("_pretty") == "true" and response.mimetype in _JSON_TYPES:
+        response.set_data(msgspec.json.format(response.get_data(), indent=2))
+    text = response.get_data()
+    if len(text) < _PACKED_FROM_BYTES:
+        return response
+    response.vary.add("Accept-Encoding")
+    if request.accept_encodings.quality("gzip") > 0:
+        response.set_data(gzip.compress(text, compresslevel=_PACKING, mtime=0))
+        response.headers["Content-Encoding"] = "gzip"
+    return response
 
 
 def http_date(at: datetime) -> str:
