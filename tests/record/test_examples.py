@@ -6,8 +6,6 @@ record keeps lead to the stand-in, those to other types to another server.
 """
 
 import re
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -84,15 +82,6 @@ OF_A_CHILD = {
         "period": {"start": "2021-02-15"},
     },
 }  # fmt: skip
-
-
-@pytest.fixture(scope="session")
-def package() -> Path:
-    """The folder of HL7's package, fetched where it is not there yet."""
-    told = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "examples"], check=True, capture_output=True, text=True
-    )
-    return Path(told.stdout.strip())
 
 
 def listed() -> dict[str, str]:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healthvisit.record import ownership
-from healthvisit.record.errors import Conflict, Forbidden, RecordError, Unprocessable
+from healthvisit.record.errors import Conflict, Forbidden, NotFound, RecordError, Unprocessable
 from healthvisit.record.ownership import Responsibility
 from healthvisit.record.record import opened
 from tests.builders import (
@@ -77,14 +77,12 @@ def test_a_new_child_of_one_of_two_boroughs_needs_an_episode(enter, furnished):
 
 
 def test_the_client_cannot_say_whose_a_resource_is(enter, furnished):
-    body = {
-        **a_patient(),
-        "managingOrganization": {"reference": "Organization/salford-health-visiting"},
-        "meta": {
-            "tag": [{"system": "https://healthvisit.example/fhir/Id/gss-code", "code": BOROUGHS["salford"]}]
-        },
-    }
-    with enter(a_requester(boroughs=["bury"])) as record:
+    body = {**a_patient(), "managingOrganization": {"reference": "Organization/salford-health-visiting"}}
+    tag = {"system": "https://healthvisit.example/fhir/Id/gss-code", "code": BOROUGHS["salford"]}
+    tagged = {**body, "meta": {"tag": [tag]}}
+    bury = a_requester(boroughs=["bury"])
+    assert isinstance(refused(enter, bury, lambda record: record.create("Patient", tagged)), Unprocessable)
+    with enter(bury) as record:
         id_ = record.create("Patient", body).version.id
     assert owned(furnished, "Patient") == [("child", BOROUGHS["bury"], True, False)]
     assert refused(enter, a_requester(boroughs=["salford"]), lambda record: record.read("Patient", id_))
@@ -150,6 +148,119 @@ def test_provenance_belongs_to_the_child_of_its_targets(enter, furnished, defini
         body = provenance(*targets)
         error = refused(enter, a_requester(), lambda record, b=body: record.create("Provenance", b))
         assert isinstance(error, Unprocessable)
+
+
+PAPERS = {
+    "RelatedPerson": {"patient": "child"},
+    "Condition": {"subject": "child"},
+    "Immunization": {
+        "patient": "child", "status": "completed", "vaccineCode": {"text": "MMR"},
+        "occurrenceDateTime": "2021-02-14",
+    },
+    "Flag": {"subject": "child", "status": "active", "code": {"text": "dog"}},
+    "CarePlan": {"subject": "child", "status": "active", "intent": "plan"},
+    "CareTeam": {"subject": "child"},
+    "Task": {"for": "child", "status": "requested", "intent": "order"},
+    "ServiceRequest": {"subject": "child", "status": "active", "intent": "order"},
+    "Communication": {"subject": "child", "status": "completed"},
+    "Consent": {
+        "patient": "child", "status": "active", "scope": {"text": "sharing"}, "category": [{"text": "a"}],
+        "policyRule": {"text": "a"},
+    },
+    "Appointment": {
+        "status": "booked", "start": "2021-03-01T09:00:00Z", "end": "2021-03-01T10:00:00Z",
+        "participant": [{"actor": "child", "status": "accepted"}],
+    },
+    "DocumentReference": {"subject": "child", "status": "current", "content": [{"attachment": {"title": "a"}}]},
+    "Binary": {"securityContext": "child", "contentType": "text/plain", "data": "YQ=="},
+    "List": {"subject": "child", "status": "current", "mode": "working"},
+    "Composition": {
+        "subject": "child", "status": "final", "type": {"text": "a"}, "date": "2021-02-15",
+        "author": [{"display": "a"}], "title": "a",
+    },
+    "RiskAssessment": {"subject": "child", "status": "final"},
+}  # fmt: skip
+
+
+def a_paper(type_, child):
+    """A resource of the type that is of this child."""
+
+    def filled(value):
+        if isinstance(value, dict):
+            return {name: filled(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [filled(inner) for inner in value]
+        return {"reference": child} if value == "child" else value
+
+    return {"resourceType": type_, **filled(PAPERS[type_])}
+
+
+@pytest.mark.parametrize("type_", PAPERS)
+def test_every_paper_of_a_child_is_within_reach_of_the_childs_borough_alone(
+    type_, enter, furnished, definitions
+):
+    child = a_child(borough="bury").kept_in(furnished, definitions)
+    with enter(a_requester(boroughs=["bury"])) as record:
+        id_ = record.create(type_, a_paper(type_, child.reference)).version.id
+    assert owned(furnished, type_)[-1] == ("child", BOROUGHS["bury"], True, False)
+    salford = a_requester(boroughs=["salford"])
+    assert isinstance(refused(enter, salford, lambda record: record.read(type_, id_)), NotFound)
+    body = a_paper(type_, child.reference)
+    assert isinstance(refused(enter, salford, lambda record: record.create(type_, body)), RecordError)
+    nobodys = a_paper(type_, "Organization/bury-health-visiting")
+    assert refused(enter, a_requester(), lambda record: record.create(type_, nobodys))
+
+
+def test_a_file_is_the_childs_whose_document_it_is(enter, furnished, definitions):
+    child = a_child().kept_in(furnished, definitions)
+    document = a_urn()
+    with enter(a_requester()) as record:
+        record.transact(
+            a_transaction(
+                an_entry(a_paper("Binary", document)),
+                an_entry(a_paper("DocumentReference", child.reference), full_url=document),
+            )
+        )
+    assert owned(furnished, "Binary") == [("child", BOROUGHS["bury"], True, False)]
+
+
+def test_an_appointment_is_one_childs(enter, furnished, definitions):
+    one, other = (a_child().kept_in(furnished, definitions) for _ in range(2))
+    body = a_paper("Appointment", one.reference)
+    body["participant"] += a_paper("Appointment", other.reference)["participant"]
+    assert isinstance(
+        refused(enter, a_requester(), lambda record: record.create("Appointment", body)), Unprocessable
+    )
+
+
+def test_a_group_is_a_boroughs_list_of_children_it_reaches(enter, furnished, definitions):
+    bury, salford = (a_child(borough=name).kept_in(furnished, definitions) for name in ("bury", "salford"))
+
+    def group(*members, **elements):
+        return {
+            "resourceType": "Group", "type": "person", "actual": True,
+            "member": [{"entity": {"reference": member}} for member in members], **elements,
+        }  # fmt: skip
+
+    with enter(a_requester()) as record:
+        id_ = record.create("Group", group(bury.reference)).version.id
+    assert owned(furnished, "Group") == [("borough", BOROUGHS["bury"], False, False)]
+    neighbour = a_requester(boroughs=["salford"])
+    assert isinstance(refused(enter, neighbour, lambda record: record.read("Group", id_)), NotFound)
+    theirs = {"managingEntity": {"reference": "Organization/salford-health-visiting"}}
+    for body in (
+        group(bury.reference, salford.reference),
+        group("Organization/bury-health-visiting"),
+        group(bury.reference, **theirs),
+    ):
+        error = refused(enter, a_requester(), lambda record, b=body: record.create("Group", b))
+        assert isinstance(error, Unprocessable)
+    both = a_requester(boroughs=["bury", "salford"])
+    body = group(bury.reference)
+    assert isinstance(refused(enter, both, lambda record: record.create("Group", body)), Unprocessable)
+    with enter(both) as record:
+        record.create("Group", group(salford.reference, **theirs))
+    assert owned(furnished, "Group")[-1] == ("borough", BOROUGHS["salford"], False, False)
 
 
 # Episodes

@@ -129,7 +129,7 @@ def test_a_uk_core_child_with_all_its_extensions_is_let_in(definitions: Definiti
 
 def test_the_services_own_definitions_are_let_in(definitions: Definitions):
     for (type_, id_), body in definitions.resources.items():
-        assert issues(body, definitions, second_reader=False) == [], f"{type_}/{id_}"
+        assert issues(body, definitions) == [], f"{type_}/{id_}"
 
 
 def test_a_decimal_keeps_the_digits_it_came_with(definitions: Definitions):
@@ -226,7 +226,7 @@ def test_a_body_of_wrong_form_is_refused_at_its_place(
     child: JSON, code: str, place: str, definitions: Definitions
 ):
     with pytest.raises(Invalid) as refusal:
-        validation.checked(a_child(**child), type="Patient", definitions=definitions, second_reader=False)
+        validation.checked(a_child(**child), type="Patient", definitions=definitions)
     assert [(issue.code, issue.expression) for issue in refusal.value.issues] == [(code, place)]
 
 
@@ -480,7 +480,7 @@ def test_every_required_element_that_is_missing_is_told(type_: str, definitions:
     ],
 )
 def test_a_broken_rule_is_refused_at_its_place(body: JSON, code: str, place: str, definitions: Definitions):
-    found = issues(body, definitions, on=TODAY, second_reader=False)
+    found = issues(body, definitions, on=TODAY)
     assert (code, place) in [(issue.code, issue.expression) for issue in found]
 
 
@@ -575,9 +575,7 @@ def test_every_invariant_of_the_definitions_is_checked(definitions: Definitions)
 )
 def test_a_form_that_cannot_be_filled_in_is_refused(item: JSON, key: str, definitions: Definitions):
     form = {"resourceType": "Questionnaire", "status": "draft", "item": [{"linkId": "a", **item}]}
-    assert [issue.diagnostics.split(":")[0] for issue in issues(form, definitions, second_reader=False)] == [
-        key
-    ]
+    assert [issue.diagnostics.split(":")[0] for issue in issues(form, definitions)] == [key]
 
 
 @pytest.mark.parametrize(
@@ -623,6 +621,186 @@ def test_a_report_that_contradicts_itself_is_refused(report: JSON, key: str, def
     assert [issue.diagnostics.split(":")[0] for issue in issues(body | report, definitions)] == [key]
 
 
+def one_fault(body: JSON, definitions: Definitions) -> str:
+    (issue,) = issues(body, definitions)
+    return issue.diagnostics.split(":")[0]
+
+
+CHILD = {"reference": "Patient/a"}
+RULED: list[tuple[str, JSON, JSON]] = [
+    (
+        "app-1",
+        {"resourceType": "Appointment", "status": "proposed"},
+        {"participant": [{"status": "accepted"}]},
+    ),
+    (
+        "app-2",
+        {
+            "resourceType": "Appointment",
+            "status": "proposed",
+            "participant": [{"actor": CHILD, "status": "accepted"}],
+        },
+        {"start": "2021-03-01T09:00:00Z"},
+    ),
+    (
+        "app-4",
+        {
+            "resourceType": "Appointment",
+            "status": "proposed",
+            "participant": [{"actor": CHILD, "status": "accepted"}],
+        },
+        {"cancelationReason": {"text": "a"}},
+    ),
+    (
+        "con-4",
+        {"resourceType": "Condition", "subject": CHILD},
+        {"abatementDateTime": "2021"},
+    ),
+    (
+        "con-5",
+        {"resourceType": "Condition", "subject": CHILD},
+        {
+            "clinicalStatus": {
+                "coding": [
+                    {"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}
+                ]
+            },
+            "verificationStatus": {
+                "coding": [
+                    {
+                        "system": "http://terminology.hl7.org/CodeSystem/condition-ver-status",
+                        "code": "entered-in-error",
+                    }
+                ]
+            },
+        },
+    ),
+    (
+        "cpl-3",
+        {"resourceType": "CarePlan", "status": "active", "intent": "plan", "subject": CHILD},
+        {"activity": [{"reference": {"reference": "Task/a"}, "detail": {"status": "completed"}}]},
+    ),
+    (
+        "ctm-1",
+        {"resourceType": "CareTeam", "subject": CHILD},
+        {"participant": [{"member": CHILD, "onBehalfOf": {"reference": "Organization/a"}}]},
+    ),
+    (
+        "grp-1",
+        {"resourceType": "Group", "type": "person", "actual": False},
+        {"member": [{"entity": CHILD}]},
+    ),
+    (
+        "ukcore-imm-001",
+        {
+            "resourceType": "Immunization",
+            "patient": CHILD,
+            "vaccineCode": {"text": "MMR"},
+            "occurrenceDateTime": "2021",
+        },
+        {"status": "not-done"},
+    ),
+    (
+        "inv-1/Task",
+        {"resourceType": "Task", "status": "requested", "intent": "order", "for": CHILD},
+        {"authoredOn": "2021-02-15", "lastModified": "2021-02-14"},
+    ),
+    ("inv-1", {"resourceType": "Parameters"}, {"parameter": [{"name": "a"}]}),
+    (
+        "lst-2",
+        {"resourceType": "List", "status": "current", "mode": "working"},
+        {"entry": [{"item": CHILD, "deleted": True}]},
+    ),
+    (
+        "lst-3",
+        {"resourceType": "List", "status": "current", "mode": "changes"},
+        {"entry": [{"item": CHILD, "date": "2021"}]},
+    ),
+    (
+        "ppc-1",
+        {"resourceType": "Consent", "status": "active", "scope": {"text": "a"}, "category": [{"text": "a"}]},
+        {"patient": CHILD},
+    ),
+    (
+        "prr-1",
+        {"resourceType": "ServiceRequest", "status": "active", "intent": "order", "subject": CHILD},
+        {"orderDetail": [{"text": "a"}]},
+    ),
+    (
+        "ras-2",
+        {"resourceType": "RiskAssessment", "status": "final", "subject": CHILD},
+        {"prediction": [{"probabilityDecimal": Decimal("100.1")}]},
+    ),
+]
+
+
+@pytest.mark.parametrize(("key", "body", "broken"), RULED, ids=[key for key, _, _ in RULED])
+def test_a_paper_that_contradicts_itself_is_refused(
+    key: str, body: JSON, broken: JSON, definitions: Definitions
+):
+    assert one_fault(body | broken, definitions) == key
+
+
+STRUCTURE: JSON = {
+    "resourceType": "StructureDefinition",
+    "url": "http://example.org/a",
+    "name": "A",
+    "status": "draft",
+    "kind": "resource",
+    "abstract": False,
+    "type": "Patient",
+    "baseDefinition": "http://hl7.org/fhir/StructureDefinition/Patient",
+    "derivation": "constraint",
+}
+
+
+@pytest.mark.parametrize(
+    ("keys", "elements"),
+    [
+        ({"sdf-8a"}, [{"id": "a", "path": "Observation"}]),
+        ({"sdf-8a"}, [{"id": "a", "path": "Patient"}, {"id": "b", "path": "Observation.code"}]),
+        ({"sdf-14"}, [{"path": "Patient"}]),
+        ({"sdf-15a"}, [{"id": "a", "path": "Patient", "type": [{"code": "Patient"}]}]),
+        ({"sdf-17"}, [{"id": "a", "path": "Patient"}, {"id": "a", "path": "Patient.name"}]),
+        ({"sdf-21"}, [{"id": "a", "path": "Patient.active", "defaultValueBoolean": True}]),
+        ({"sdf-23"}, [{"id": "a", "path": "Patient", "sliceName": "a"}]),
+        (
+            {"eld-8"},
+            [{"id": "a", "path": "Patient.active", "fixedBoolean": True, "patternBoolean": True}],
+        ),
+        ({"eld-19"}, [{"id": "a", "path": "Patient.na me"}]),
+    ],
+)
+def test_a_definition_that_tools_could_not_read_is_refused(
+    keys: set[str], elements: list[JSON], definitions: Definitions
+):
+    body = {**STRUCTURE, "differential": {"element": elements}}
+    assert {issue.diagnostics.split(":")[0] for issue in issues(body, definitions)} == keys
+
+
+@pytest.mark.parametrize("name", ["_id", "_resourceType"])
+def test_nothing_stands_beside_an_id(name: str, definitions: Definitions):
+    child = a_child(**{name: {"extension": [{"url": "http://a", "valueString": "a"}]}})
+    assert places(child, definitions) == [f"Patient.{name}"]
+
+
+def test_a_plan_carries_its_goal_inside_itself_and_a_goal_does_not_stand_alone(definitions: Definitions):
+    goal = {"resourceType": "Goal", "id": "g", "lifecycleStatus": "active", "description": {"text": "a"}}
+    goal["subject"] = CHILD
+    plan = {
+        "resourceType": "CarePlan",
+        "status": "active",
+        "intent": "plan",
+        "subject": CHILD,
+        "goal": [{"reference": "#g"}],
+        "contained": [goal],
+    }
+    assert issues(plan, definitions) == []
+    goal["target"] = [{"detailString": "a"}]
+    assert one_fault(plan, definitions) == "gol-1"
+    assert places(goal, definitions) == ["Goal.resourceType"]
+
+
 # Contained resources and narrative
 
 
@@ -649,7 +827,7 @@ def test_a_contained_resource_is_held_to_the_same_form(
     inner: JSON, code: str, place: str, definitions: Definitions
 ):
     body = an_observation(subject={"reference": "#p"}, contained=[inner])
-    found = issues(body, definitions, second_reader=False)
+    found = issues(body, definitions)
     assert (code, place) in [(issue.code, issue.expression) for issue in found]
 
 
@@ -712,7 +890,7 @@ def test_a_plain_narrative_is_let_in(inside: str, definitions: Definitions):
 )
 def test_a_narrative_that_could_act_or_fetch_is_refused(div: Any, definitions: Definitions):
     child = a_child(text={"status": "generated", "div": div})
-    assert places(child, definitions, second_reader=False) == ["Patient.text.div"]
+    assert places(child, definitions) == ["Patient.text.div"]
 
 
 # A response against its form
@@ -767,7 +945,7 @@ def test_an_unknown_form_is_refused(definitions: Definitions):
 def test_questions_stand_where_the_form_has_them(
     items: list[JSON], code: str, place: str, definitions: Definitions
 ):
-    found = issues(a_response(*items), definitions, second_reader=False)
+    found = issues(a_response(*items), definitions)
     assert [(issue.code, issue.expression) for issue in found] == [(code, f"QuestionnaireResponse.{place}")]
 
 
@@ -787,7 +965,7 @@ def test_an_answer_is_of_the_kind_and_size_the_form_asks_for(
     answer: JSON, code: str, place: str, definitions: Definitions
 ):
     response = a_response({"linkId": "measurements", "item": [{"linkId": "weight", **answer}]})
-    found = issues(response, definitions, second_reader=False)
+    found = issues(response, definitions)
     assert [(issue.code, issue.expression) for issue in found] == [
         (code, f"QuestionnaireResponse.item[0].item[0].{place}")
     ]
@@ -796,7 +974,7 @@ def test_an_answer_is_of_the_kind_and_size_the_form_asks_for(
 def test_an_answer_is_one_of_those_the_form_offers(definitions: Definitions):
     response = a_full_form()
     response["item"][1]["item"][1]["item"][0]["answer"][0]["valueCoding"]["code"] = "unknown"
-    assert places(response, definitions, second_reader=False) == [
+    assert places(response, definitions) == [
         "QuestionnaireResponse.item[1].item[1].item[0].answer[0].value.coding.code".replace(".coding", ""),
         "QuestionnaireResponse.item[1].item[1].item[0].answer[0].value",
     ]
@@ -914,7 +1092,7 @@ def test_a_transaction_of_a_visit_is_let_in(definitions: Definitions):
 def test_a_bad_entry_of_a_transaction_is_refused_at_its_place(
     entry: JSON, code: str, place: str, definitions: Definitions
 ):
-    found = bundle_issues(definitions, an_entry(a_child(active=True)), entry, on=TODAY, second_reader=False)
+    found = bundle_issues(definitions, an_entry(a_child(active=True)), entry, on=TODAY)
     assert (code, f"Bundle.entry[1].{place}") in [(issue.code, issue.expression) for issue in found]
 
 
@@ -1003,7 +1181,7 @@ def test_an_unknown_element_anywhere_is_refused_at_its_place(
     holder, path = data.draw(st.sampled_from([(body, body["resourceType"]), *objects]))
     holder["colour"] = "blue"
     assert (f"{path}.colour", "structure") in [
-        (issue.expression, issue.code) for issue in issues(body, definitions, second_reader=False)
+        (issue.expression, issue.code) for issue in issues(body, definitions)
     ]
 
 
@@ -1027,9 +1205,7 @@ def test_a_value_of_wrong_form_anywhere_is_refused_at_its_place(
     holder, key, path = data.draw(st.sampled_from(elements))
     holder[key] = BREAKS[how](holder[key])
     with pytest.raises(Invalid) as refusal:
-        validation.checked(
-            body, type=example(name)["resourceType"], definitions=definitions, second_reader=False
-        )
+        validation.checked(body, type=example(name)["resourceType"], definitions=definitions)
     # An array in an array is told at its first item, an empty resource at the type it does not name.
     expressions = {issue.expression for issue in refusal.value.issues}
     assert expressions & {path, f"{path}[0]", f"{path}.resourceType"}
@@ -1048,7 +1224,7 @@ def test_a_missing_required_element_is_refused_at_its_place(
         return
     element = data.draw(st.sampled_from(required))
     del body[element]
-    found = issues(body, definitions, second_reader=False)
+    found = issues(body, definitions)
     assert (f"{type_}.{element}", "required") in [(issue.expression, issue.code) for issue in found]
 
 
@@ -1070,7 +1246,7 @@ def test_a_code_outside_its_required_list_is_refused_at_its_place(
         return
     element = data.draw(st.sampled_from(coded))
     body[element] = ["banana"] if isinstance(body[element], list) else "banana"
-    found = issues(body, definitions, second_reader=False)
+    found = issues(body, definitions)
     assert {(issue.expression.removesuffix("[0]"), issue.code) for issue in found} >= {
         (f"{body['resourceType']}.{element}", "code-invalid")
     }
@@ -1133,7 +1309,7 @@ def test_whatever_is_put_anywhere_is_judged_and_what_the_model_refuses_is_refuse
         holder[key] = anything
     else:
         del holder[key]
-    found = issues(body, definitions, type_=type_, on=TODAY, second_reader=False)
+    found = issues(body, definitions, type_=type_, on=TODAY)
     assert all(issue.expression.startswith(type_) for issue in found)
     if not found:
         assert second_reader.faults(body) == []
@@ -1182,7 +1358,7 @@ def test_a_long_text_is_judged_to_its_end(text: str, definitions: Definitions):
         identifier=[{"system": NHS_NUMBER, "value": text}],
         contained=[{"resourceType": "Patient", "id": "a", "photo": [{"contentType": text, "data": text}]}],
     )
-    assert issues(body, definitions, second_reader=False)
+    assert issues(body, definitions)
 
 
 def test_a_hundred_thousand_faults_are_counted_and_not_all_told(definitions: Definitions):
