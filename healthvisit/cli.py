@@ -1,4 +1,8 @@
-"""Shell commands: `healthvisit <command>`. Each says what it did; none prints a child's name or number."""
+"""Shell commands: `healthvisit <command>`. Each says what it did; none prints a child's name or number.
+
+A command imports what it needs itself: `serve` only starts the processes that do the work, and importing all
+that the other commands need took as long as the start of one of them.
+"""
 
 import os
 import sys
@@ -6,27 +10,18 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import alembic.command
-import alembic.config
 import click
-from granian import Granian
-from granian.constants import Interfaces
-from granian.log import LogLevels
 
-from healthvisit import definitions
 from healthvisit.access.requester import Requester
 from healthvisit.access.scopes import parse
-from healthvisit.accounts import clients, keys, tokens
 from healthvisit.config import Settings, packaged
-from healthvisit.database import Database
-from healthvisit.definitions import Definitions
-from healthvisit.programme.dates import Quarter
-from healthvisit.record import record as the_record
-from healthvisit.reviews import quarter as quarters
-from healthvisit.synthetic import demo as demonstration
-from healthvisit.synthetic.seed import seed as seed_record
+
+if TYPE_CHECKING:
+    from healthvisit.database import Database
+    from healthvisit.definitions import Definitions
 
 LONDON = ZoneInfo("Europe/London")
 # A Monday in the last quarter before the target: the invented caseload is seen in its week.
@@ -49,11 +44,15 @@ class Shell:
         self.settings = Settings.from_environ()
 
     @cached_property
-    def database(self) -> Database:
+    def database(self) -> "Database":
+        from healthvisit.database import Database
+
         return Database(self.settings.database_url)
 
     @cached_property
-    def definitions(self) -> Definitions:
+    def definitions(self) -> "Definitions":
+        from healthvisit import definitions
+
         return definitions.load(self.settings.definitions_folder, self.settings.instruments())
 
     def close(self) -> None:
@@ -81,6 +80,9 @@ def service(command: str) -> Requester:
 @click.pass_obj
 def migrate(shell: Shell) -> None:
     """Bring the database to this version's tables."""
+    import alembic.command
+    import alembic.config
+
     configuration = alembic.config.Config()
     configuration.set_main_option("script_location", str(packaged("migrations")))
     configuration.attributes["database"] = shell.database
@@ -92,6 +94,9 @@ def migrate(shell: Shell) -> None:
 @click.pass_obj
 def load_definitions(shell: Shell) -> None:
     """Store the FHIR definitions that have changed; make the keys and register the tablet if they are not yet."""
+    from healthvisit.accounts import clients, keys
+    from healthvisit.record import record as the_record
+
     keys.ensure(shell.settings.secrets_folder)
     with the_record.opened(
         shell.database,
@@ -119,6 +124,8 @@ def load_definitions(shell: Shell) -> None:
 @click.pass_obj
 def seed(shell: Shell, children: int) -> None:
     """Write invented children, their reviews and the demonstration's sign-ins. A second time changes nothing."""
+    from healthvisit.synthetic.seed import seed as seed_record
+
     if shell.settings.mode == "production":
         raise click.UsageError("Invented children have no place in production.")
     begun = time.monotonic()
@@ -142,6 +149,10 @@ def seed(shell: Shell, children: int) -> None:
 @click.pass_obj
 def close_quarter(shell: Shell, quarter: str) -> None:
     """Freeze the figures of QUARTER, for example "2020-21 Q4". Earlier frozen figures are kept."""
+    from healthvisit.programme.dates import Quarter
+    from healthvisit.record import record as the_record
+    from healthvisit.reviews import quarter as quarters
+
     now = shell.now()
     try:
         asked = Quarter.parse(quarter)
@@ -158,6 +169,8 @@ def close_quarter(shell: Shell, quarter: str) -> None:
 @click.pass_obj
 def forget(shell: Shell) -> None:
     """Delete tokens and signed assertions that have ended; run it daily. No part of a child's record is touched."""
+    from healthvisit.accounts import clients, tokens
+
     at = datetime.now(UTC)
     with shell.database.writing() as connection:
         tokens.forget(connection, at=at)
@@ -172,6 +185,10 @@ def forget(shell: Shell) -> None:
 @click.pass_obj
 def serve(shell: Shell, port: int, threads: int, processes: int | None) -> None:
     """Serve until stopped with Ctrl-C."""
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+
     sqlite = shell.settings.database_url.startswith("sqlite")
     if sqlite and processes not in (None, 1):
         # Two writing processes can corrupt a WAL file below SQLite 3.51.3 (decision 11).
@@ -198,6 +215,8 @@ def serve(shell: Shell, port: int, threads: int, processes: int | None) -> None:
 @click.pass_context
 def demo(context: click.Context, children: int, url: str | None, port: int) -> None:
     """Make or reuse a demonstration in instance/, serve it, and print what to open. What scripts/run does."""
+    from healthvisit.synthetic import demo as demonstration
+
     os.environ["HEALTHVISIT_MODE"] = "demo"
     os.environ["HEALTHVISIT_BASE_URL"] = f"http://127.0.0.1:{port}"
     os.environ["HEALTHVISIT_CLOCK_OFFSET_DAYS"] = str(_clock_offset_days(datetime.now(LONDON).date()))

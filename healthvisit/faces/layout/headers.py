@@ -4,6 +4,8 @@ The policy lets a page load from this service alone, and runs no script and no s
 Source: OWASP ASVS 5.0, 3.4; https://www.w3.org/TR/CSP3/
 """
 
+from functools import cache
+
 from flask import Flask, Response, request
 
 from healthvisit.faces import door
@@ -33,6 +35,7 @@ _ALWAYS = {
 HSTS = "max-age=31536000; includeSubDomains"
 
 
+@cache
 def policy(*, form_action: tuple[str, ...] = ()) -> str:
     """Content-Security-Policy; form_action: further origins that a form of this page may lead to.
 
