@@ -1,3 +1,3 @@
-from healthvisit.app import create_app
+from healthvisit.app import served
 
-application = create_app()
+application = served()

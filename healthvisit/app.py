@@ -4,7 +4,7 @@ import logging
 
 from flask import Flask
 
-from healthvisit import definitions, openapi
+from healthvisit import definitions, exports, openapi
 from healthvisit.config import Settings
 from healthvisit.database import Database
 from healthvisit.faces import commissioning, door, layout, parents, rest, sign_in, tablet
@@ -27,4 +27,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     door.install(app, house)
     # The server's own access log would write addresses, and a FHIR address can carry an NHS number.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    return app
+
+
+def served() -> Flask:
+    """The app as a server runs it, which also makes the exports that are asked of it."""
+    app = create_app()
+    house: door.House = app.extensions["healthvisit"]
+    if house.settings.export_in_service:
+        exports.Worker(house.settings, house.database, house.definitions, house.clock).start()
     return app

@@ -179,6 +179,18 @@ def forget(shell: Shell) -> None:
 
 
 @main.command()
+@click.pass_obj
+def export_worker(shell: Shell) -> None:
+    """Make the exports that apps ask for, until stopped with Ctrl-C."""
+    from healthvisit import exports
+
+    if shell.database.is_sqlite:
+        # Two writing processes can corrupt a WAL file below SQLite 3.51.3 (decision 11).
+        raise click.UsageError("On SQLite the service itself makes the exports.")
+    exports.Worker(shell.settings, shell.database, shell.definitions, lambda: datetime.now(UTC)).run()
+
+
+@main.command()
 @click.option("--port", default=8000, show_default=True)
 @click.option("--threads", default=4, show_default=True, help="requests answered at once by each process")
 @click.option("--processes", default=None, type=int, help="default 1 on SQLite, one a core on PostgreSQL")
@@ -194,7 +206,7 @@ def serve(shell: Shell, port: int, threads: int, processes: int | None) -> None:
         # Two writing processes can corrupt a WAL file below SQLite 3.51.3 (decision 11).
         raise click.UsageError("SQLite is served by one process.")
     Granian(
-        "healthvisit.app:create_app",
+        "healthvisit.app:served",
         address="127.0.0.1" if shell.settings.mode == "demo" else "0.0.0.0",  # noqa: S104 - behind a proxy
         port=port,
         interface=Interfaces.WSGI,

@@ -46,6 +46,16 @@ class Settings(BaseSettings):
     )
     body_limit_bytes: int = Field(5_000_000, gt=0, description="largest request body, bytes")
     access_token_s: int = Field(600, gt=0, le=3600, description="life of an access token, seconds")
+    export_folder: Path = Field(
+        Path("instance/exports"),
+        description="folder of exported files, mode 0700; one folder for all processes that serve or export",
+    )
+    export_hours: int = Field(24, gt=0, description="how long exported files can be fetched, hours")
+    export_jobs: int = Field(2, gt=0, description="exports that one account may have under way")
+    export_in_service: bool = Field(
+        True,
+        description="whether the service makes exports beside its requests; else healthvisit export-worker",
+    )
     session_s: int = Field(8 * 3600, gt=0, description="life of a signed-in browser session, seconds")
 
     @classmethod

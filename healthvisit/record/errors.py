@@ -9,6 +9,7 @@ RecordError
 ├── VersionConflict  If-Match names another version                     conflict
 ├── MultipleMatches  a conditional interaction matched more than one    multiple-matches
 ├── Conflict         something else stands in the way                   conflict
+├── TooMany          more at once than an account may have              throttled
 └── TooCostly        over a stated limit                                too-costly
 
 Messages name resources as Type/id and elements as FHIRPath, never a person.
@@ -77,6 +78,12 @@ class MultipleMatches(RecordError):
 
 class Conflict(RecordError):
     code = "conflict"
+
+
+class TooMany(RecordError):
+    """The same request may succeed when others of the account have ended."""
+
+    code = "throttled"
 
 
 class TooCostly(RecordError):

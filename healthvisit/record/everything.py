@@ -53,8 +53,6 @@ def of_child(record: Record, id_: str, parameters: Mapping[str, Sequence[str]]) 
     with record.operation("$everything", "Patient", id_) as inside:
         inside.permit("Patient", "r")
         asked = understood(parameters)
-        if not is_id(id_):
-            raise NotFound
         types = [type_ for type_ in CHILD_TYPES if _shows(inside, asked, type_)]
         mains = _mains(inside.definitions) if asked.low is not None or asked.high is not None else ()
         rows = inside.connection.execute(
@@ -94,13 +92,16 @@ def understood(parameters: Mapping[str, Sequence[str]]) -> Asked:
     for type_ in types:
         if type_ not in PERMITTED["service"]:
             raise Invalid((Issue("not-supported", "A type that this service does not keep.", "_type"),))
+    page = next(iter(parameters.get("_page", ())), None)
+    if page is not None and not is_id(page):
+        raise _not_a_page()
     return Asked(
         low[0] if low else None,
         high[1] if high else None,
         since_of(parameters.get("_since", ())),
         frozenset(types) if types else None,
         _count(parameters.get("_count", ())),
-        next(iter(parameters.get("_page", ())), None),
+        page,
         tuple(told),
     )
 
@@ -219,8 +220,12 @@ def _known(inside: Inside, asked: Asked) -> None:
     here = select(resource.c.rid).where(
         resource.c.child_rid == inside.event.child_rid, resource.c.id == asked.page
     )
-    if not is_id(asked.page) or inside.connection.scalar(here) is None:
-        raise Invalid((Issue("value", "_page is not a page of this operation.", "_page"),))
+    if inside.connection.scalar(here) is None:
+        raise _not_a_page()
+
+
+def _not_a_page() -> Invalid:
+    return Invalid((Issue("value", "_page is not a page of this operation.", "_page"),))
 
 
 def _named(inside: Inside, asked: Asked, rids: Sequence[int]) -> list[Version]:

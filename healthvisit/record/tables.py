@@ -241,6 +241,7 @@ export_job = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("account", Text, nullable=False),
+    Column("role", Text, nullable=False),
     Column("client", Text, nullable=False),
     Column("epoch", Integer, nullable=False),  # of the account when it asked
     Column("scopes", Text, nullable=False),

@@ -99,6 +99,24 @@ class Demonstration:
             self._apps[key] = App(self.app.test_client(), self._staff_token(name, STAFF_APP, STAFF_SCOPE))
         return self._apps[key]
 
+    def app_of(self, name: str, scope: str) -> "App":
+        """An app that was registered for this scope alone, and that this person has given all of it."""
+        client = hashlib.sha256(scope.encode()).hexdigest()[:12]
+        key = f"{name}'s {client}"
+        if key not in self._apps:
+            with self.database.writing() as connection:
+                if clients.find(connection, client) is None:
+                    clients.register(
+                        connection,
+                        client_id=client,
+                        name=client,
+                        scope=scope,
+                        redirect_uris=[f"{BASE}/tablet/signed-in"],
+                        first_party=True,
+                    )
+            self._apps[key] = App(self.app.test_client(), self._staff_token(name, client, scope))
+        return self._apps[key]
+
     def system(self) -> "App":
         """Bury's child health system, with the token that it was given for its signed assertion."""
         if demo.CLIENT_ID not in self._apps:

@@ -10,9 +10,17 @@ from flask import Blueprint
 blueprint = Blueprint("rest", __name__, url_prefix="/fhir")
 
 # The routes stand in these modules; importing them puts them on the blueprint.
-from healthvisit.faces.rest import bundles, capability, interactions, outcomes, search, wire  # noqa: E402
+from healthvisit.faces.rest import (  # noqa: E402
+    bundles,
+    capability,
+    interactions,
+    operations,
+    outcomes,
+    search,
+    wire,
+)
 
 outcomes.answer_errors(blueprint)
 blueprint.after_request(wire.finished)
 
-__all__ = ["blueprint", "bundles", "capability", "interactions", "search"]
+__all__ = ["blueprint", "bundles", "capability", "interactions", "operations", "search"]

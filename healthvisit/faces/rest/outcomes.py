@@ -27,6 +27,7 @@ STATUS: dict[type[errors.RecordError], int] = {
     errors.MultipleMatches: 412,
     errors.Conflict: 409,
     errors.TooCostly: 413,
+    errors.TooMany: 429,
 }
 
 _HTTP_CODES = {401: "login", 403: "forbidden", 404: "not-found", 405: "not-supported", 406: "not-supported",
@@ -68,7 +69,10 @@ def answer_errors(blueprint: Blueprint) -> None:
 
     @blueprint.errorhandler(errors.RecordError)
     def _record(error: errors.RecordError) -> Response:
-        return of(error)
+        answer = of(error)
+        if isinstance(error, errors.TooMany):
+            answer.headers["Retry-After"] = "60"
+        return answer
 
     @blueprint.errorhandler(Malformed)
     def _malformed(error: Malformed) -> Response:
