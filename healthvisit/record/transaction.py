@@ -264,14 +264,18 @@ class Transaction:
                 for writing, queries in asking
                 if types.isdisjoint(type_ for type_, _ in queries.values())
             ]
+            # A hundred measurements name their one child by the same query: it is asked once.
+            found: dict[str, str] = {}
             for writing, queries in ripe or asking:
-                self._name(writing, self._found(writing, queries))
+                self._find(writing, queries, found)
+                self._name(writing, found)
         yield waiting
 
-    def _found(self, writing: Writing, queries: Mapping[str, tuple[str, str]]) -> dict[str, str]:
-        """References by query, each resolved to the one resource within reach that matches it."""
-        resolved = {}
+    def _find(self, writing: Writing, queries: Mapping[str, tuple[str, str]], found: dict[str, str]) -> None:
+        """Adds the references by query of one writing, each as the one resource within reach that matches it."""
         for reference, (type_, query) in queries.items():
+            if reference in found:
+                continue
             self.permit(type_, "s")
             matches = self.matching(type_, bundles.criteria(query, writing.place))
             if len(matches) > 1:
@@ -280,8 +284,7 @@ class Transaction:
                 raise Unprocessable(
                     (Issue("not-found", "A reference names no known resource.", writing.place),)
                 )
-            resolved[reference] = f"{type_}/{matches[0].id}"
-        return resolved
+            found[reference] = f"{type_}/{matches[0].id}"
 
     def _answered(self, writing: Writing | None) -> JSON:
         if writing is None or not writing.version or writing.method == "DELETE":
