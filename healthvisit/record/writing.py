@@ -48,6 +48,7 @@ _BEFORE_BIRTH = {
     "Encounter": timedelta(weeks=44),
     "Observation": timedelta(0),
     "QuestionnaireResponse": timedelta(0),
+    "Immunization": timedelta(0),
 }
 
 

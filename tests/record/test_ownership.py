@@ -211,6 +211,16 @@ def test_every_paper_of_a_child_is_within_reach_of_the_childs_borough_alone(
     assert refused(enter, a_requester(), lambda record: record.create(type_, nobodys))
 
 
+@pytest.mark.parametrize(
+    ("day", "place"), [("2021-02-16", "Immunization.occurrence"), ("2020-12-31", "Immunization")]
+)
+def test_a_child_is_immunised_between_its_birth_and_today(day, place, enter, furnished, definitions):
+    child = a_child(born="2021-01-01").kept_in(furnished, definitions)
+    body = a_paper("Immunization", child.reference) | {"occurrenceDateTime": day}
+    error = refused(enter, a_requester(), lambda record: record.create("Immunization", body))
+    assert [issue.expression for issue in error.issues] == [place]
+
+
 def test_a_file_is_the_childs_whose_document_it_is(enter, furnished, definitions):
     child = a_child().kept_in(furnished, definitions)
     document = a_urn()

@@ -23,11 +23,17 @@ _HAPPENED = {
     "Encounter": ("period",),
     "Observation": ("effectiveDateTime", "effectiveInstant", "effectivePeriod"),
     "QuestionnaireResponse": ("authored",),
+    "Immunization": ("occurrenceDateTime",),
 }
 # Elements that may lie ahead, such as a responsibility that begins next month, but not before 1900.
 _DATED = {**_HAPPENED, "EpisodeOfCare": ("period",), "MeasureReport": ("period",)}
 # A choice of type has the name of its element in FHIRPath.
-_SHOWN = {"effectiveDateTime": "effective", "effectiveInstant": "effective", "effectivePeriod": "effective"}
+_SHOWN = {
+    "effectiveDateTime": "effective",
+    "effectiveInstant": "effective",
+    "effectivePeriod": "effective",
+    "occurrenceDateTime": "occurrence",
+}
 
 
 def moments(resource: JSON, elements: Mapping[str, tuple[str, ...]] = _HAPPENED) -> Iterator[tuple[str, str]]:
