@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, select
 from healthvisit.access import reach as reaches
 from healthvisit.access import scopes, visibility
 from healthvisit.access.reach import ChildReach, Reach
-from healthvisit.access.requester import Requester
+from healthvisit.access.requester import Requester, Role
 from healthvisit.access.scopes import Letter
 from healthvisit.database import Database, sent
 from healthvisit.definitions import Definitions
@@ -533,9 +533,7 @@ class Record:
 
     def _page(self, query: queries.SearchQuery) -> selects.Page:
         # What a search brings along, or goes through, is reached by the same rules as what it finds.
-        types = frozenset(
-            each for each in reaches.PERMITTED[self.requester.role] if self._permitted(each, "r")
-        )
+        types = _readable_types(self.requester.role, self.requester.scopes)
         moment = predicate.moment(self._reach, self.at)
         return selects.page(self._connection, query, self._reach, moment, types, self.at)
 
@@ -559,13 +557,9 @@ class Record:
         """The child whom a search names, for the audit; None for several, and for one out of reach."""
         if len(patients) != 1:
             return None
-        return self._connection.scalar(
-            select(resource.c.rid).where(
-                resource.c.type == "Patient",
-                resource.c.id == patients[0],
-                self._readable,
-            )
-        )
+        moment = predicate.moment(self._reach, self.at)
+        found = sent(self._connection, _child(self._reach), id=patients[0], moment=moment)
+        return found[0][0] if found else None
 
     def _writer(self) -> Writer:
         return Writer(self._connection, self.requester, self._reach, self.definitions, self.at, self.on)
@@ -651,6 +645,26 @@ class Record:
                 lastModified=instants.text(instants.micros(version.updated_at)),
             ),
         }
+
+
+@lru_cache(maxsize=256)
+def _readable_types(role: Role, granted: tuple[scopes.Scope, ...]) -> frozenset[str]:
+    """The types that the role may read, as far as these scopes go."""
+    return frozenset(
+        type_
+        for type_, letters in reaches.PERMITTED[role].items()
+        if "r" in letters and scopes.allows(granted, type_, "r")
+    )
+
+
+@lru_cache(maxsize=256)
+def _child(reach: Reach) -> Select[*tuple[Any, ...]]:
+    """The row of the Patient :id, where it may be read."""
+    return select(resource.c.rid).where(
+        resource.c.type == "Patient",
+        resource.c.id == bindparam("id"),
+        predicate.readable_then(reach, predicate.MOMENT),
+    )
 
 
 @lru_cache(maxsize=256)

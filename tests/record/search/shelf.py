@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, insert
+import pytest
+from sqlalchemy import Connection, delete, event, insert
 
 from healthvisit.access.reach import PERMITTED, BoroughReach, Reach
-from healthvisit.database import Database
+from healthvisit.database import Database, rows_of
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps
 from healthvisit.record import predicate, tables
@@ -78,6 +79,28 @@ def page(
     with database.reading() as connection:
         found = query.parse(type_, pairs, definitions)
         return select.page(connection, found, reach, predicate.moment(reach, AT), frozenset(types), AT)
+
+
+def statements(
+    database: Database, definitions: Definitions, type_: str, *pairs: tuple[str, str]
+) -> list[tuple[str, Any]]:
+    """What a search asks of the database: each statement, and its values."""
+    told: list[tuple[str, Any]] = []
+
+    def listen(_connection: Any, _cursor: Any, text: str, given: Any, _context: Any, _many: bool) -> None:
+        told.append((text, given))
+
+    def straight(connection: Connection, sql: str, values: Any) -> Any:
+        told.append((sql, values))
+        return rows_of(connection, sql, values)
+
+    with database.engine.connect() as connection, pytest.MonkeyPatch.context() as patch:
+        # The hot statements go past SQLAlchemy, straight to the driver.
+        patch.setattr(select, "rows_of", straight)
+        event.listen(connection, "before_cursor_execute", listen)
+        found = query.parse(type_, pairs, definitions)
+        select.page(connection, found, REACH, 0, frozenset(SEARCHED), AT)
+    return told
 
 
 def ids(

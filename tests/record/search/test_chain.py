@@ -227,19 +227,6 @@ def test_a_team_that_a_child_has_left_learns_nothing_of_the_child_by_a_chain(
         assert record.search("Encounter", [], compartment=("Patient", there.id)).matches == []
 
 
-def _statements(database: Database, definitions: Definitions, type_: str, *pairs: tuple[str, str]) -> int:
-    told = []
-
-    def listen(_connection: Any, _cursor: Any, text: str, *_: Any) -> None:
-        if text.startswith("SELECT"):
-            told.append(text)
-
-    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", listen)
-    shelf.page(database, definitions, type_, *pairs)
-    sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", listen)
-    return len(told)
-
-
 @pytest.mark.parametrize(
     ("type_", "pairs"),
     [
@@ -276,6 +263,6 @@ def test_the_number_of_statements_does_not_grow_with_the_page(
             for n in range(many)
         ]
         shelf.keep(database, definitions, resources)
-        counts.add(_statements(database, definitions, type_, *pairs, ("_count", str(many))))
+        counts.add(len(shelf.statements(database, definitions, type_, *pairs, ("_count", str(many)))))
     assert len(counts) == 1
     assert counts.pop() <= 4

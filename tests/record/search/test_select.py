@@ -391,15 +391,7 @@ def test_a_short_look_tells_which_range_to_walk(
 
 def _plans(database: Database, definitions: Definitions, type_: str, *pairs: tuple[str, str]) -> list[str]:
     """What the database says of how it would answer each statement of a search."""
-    told: list[tuple[str, Any]] = []
-
-    def listen(_connection: Any, _cursor: Any, text: str, given: Any, _context: Any, _many: bool) -> None:
-        if text.startswith("SELECT"):
-            told.append((text, given))
-
-    sqlalchemy.event.listen(sqlalchemy.Engine, "before_cursor_execute", listen)
-    shelf.page(database, definitions, type_, *pairs)
-    sqlalchemy.event.remove(sqlalchemy.Engine, "before_cursor_execute", listen)
+    told = shelf.statements(database, definitions, type_, *pairs)
     with database.reading() as connection:
         if database.is_sqlite:
             said = [connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}", given) for text, given in told]
