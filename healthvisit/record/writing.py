@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, text, update
 
-from healthvisit.access.reach import Reach
+from healthvisit.access.reach import PERMITTED, Reach
 from healthvisit.access.requester import Requester
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps
@@ -42,6 +42,10 @@ _COLUMNS = (
 )  # fmt: skip
 _IDENTIFIER_COLUMNS = ("system", "value", "borough", "child_rid", "held")
 _VERSION_COLUMNS = ("rid", "version", "updated_at", "method", "author_borough", "account", "body")
+
+_DELETABLE = frozenset(
+    type_ for types in PERMITTED.values() for type_, letters in types.items() if "d" in letters
+)
 
 # How long before birth each type may speak of a child: a contact in pregnancy is of the child to come.
 _BEFORE_BIRTH = {
@@ -226,7 +230,7 @@ class Writer:
             for reference in writing.references
         }
         wanted = {key for key in keys.values() if key and key not in made}
-        found = references.targets(self.connection, wanted, self.reach, self.at)
+        found = self._held(references.targets(self.connection, wanted, self.reach, self.at))
         known = made | found.keys()
         good = {reference for reference, key in keys.items() if key in known}
         faults = [
@@ -239,6 +243,19 @@ class Writer:
         if faults:
             raise Unprocessable(faults)
         return found
+
+    def _held(self, found: dict[Key, Target]) -> dict[Key, Target]:
+        """Those of the targets that still stand, and that nobody deletes until this transaction ends.
+
+        SQLite has one writer anyway.
+        """
+        rids = sorted(target.rid for (type_, _), target in found.items() if type_ in _DELETABLE)
+        if not rids or self.connection.dialect.name != "postgresql":
+            return found
+        standing = set(self.connection.scalars(_HELD, {"rids": rids}))
+        return {
+            key: target for key, target in found.items() if key[0] not in _DELETABLE or target.rid in standing
+        }
 
     def _rids(self, count: int) -> Sequence[int]:
         if not count:
@@ -499,6 +516,13 @@ _MOVED_ON = (
 )
 _VERSIONS = select(resource.c.rid, resource.c.version).where(
     resource.c.rid.in_(bindparam("rids", expanding=True))
+)
+# A deletion of one of these waits; or has been waited for, and then the row is not found.
+_HELD = (
+    select(resource.c.rid)
+    .where(resource.c.rid.in_(bindparam("rids", expanding=True)), resource.c.deleted.is_(False))
+    .order_by(resource.c.rid)
+    .with_for_update(read=True)
 )
 _LAST_RID = select(func.max(resource.c.rid))
 _NEXT_RIDS = text("select nextval('resource_rid_seq') from generate_series(1, :count)")

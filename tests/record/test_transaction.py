@@ -1,5 +1,7 @@
 """Deletions, conditional interactions, and what stands in one transaction with what."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from healthvisit.definitions import GSS_SYSTEM
@@ -233,6 +235,38 @@ def test_deletions_come_before_what_is_new(ask, child):
     new = an_entry(body, if_none_exist="identifier=urn:app|one")
     answer = ask(lambda record: record.transact(a_transaction(new, a_deletion(f"Observation/{first.id}"))))
     assert [entry["response"]["status"] for entry in answer["entry"]] == ["201 Created", "204 No Content"]
+
+
+@pytest.mark.parametrize("first", ["the deletion", "the reference"])
+def test_a_deletion_and_a_reference_at_the_same_time_do_not_both_stand(enter, ask, child, first):
+    encounter = ask(lambda record: record.create("Encounter", an_encounter(child.reference))).version
+    body = an_observation(child.reference, encounter=f"Encounter/{encounter.id}")
+
+    def delete(record):
+        record.delete("Encounter", encounter.id)
+
+    def refer(record):
+        record.create("Observation", body)
+
+    one, other = (delete, refer) if first == "the deletion" else (refer, delete)
+    with ThreadPoolExecutor(1) as threads:
+        with enter(writing=True) as record:
+            one(record)
+            late = threads.submit(ask, other)
+            with pytest.raises(TimeoutError):
+                late.result(timeout=0.5)
+        with pytest.raises(RecordError) as met:
+            late.result(timeout=20)
+    assert isinstance(met.value, Unprocessable if other is refer else Conflict)
+
+
+def test_two_updates_by_one_query_at_the_same_time_make_one_resource(ask, child):
+    entry = an_update_by_query("identifier=urn:app|one", identified(an_observation(child.reference), "one"))
+    with ThreadPoolExecutor(4) as threads:
+        sent = [threads.submit(ask, lambda record: record.one(entry)) for _ in range(4)]
+    faults = [each.exception() for each in sent]
+    # The others find what the first one made, and did not say which version of it they saw.
+    assert sorted(type(fault).__name__ for fault in faults) == ["Invalid"] * 3 + ["NoneType"]
 
 
 def test_a_deletion_that_is_undone_leaves_all_as_it_was(enter, ask, weight):
