@@ -8,18 +8,18 @@ import itertools
 import json
 import os
 import time
+from typing import Any
 
 from flask import Flask, Response, request
-from sqlalchemy import bindparam, insert, select, text, true
+from sqlalchemy import bindparam, func, insert, select, text, true
 
-from healthvisit.database import Database, metadata
+from healthvisit.database import Database
 from healthvisit.record import tables as t
 
 # Index rows that one stored resource makes on the average: six, as in the record itself.
 INDEX_ROWS = 5
 
 database = Database(os.environ["FLOOR_DATABASE"])
-metadata.create_all(database.engine, checkfirst=True)
 # One process writes to SQLite; PostgreSQL numbers the rows of several.
 numbers = itertools.count(1)
 SEQUENCE = text("select nextval('resource_rid_seq') from generate_series(1, :count)")
@@ -48,6 +48,28 @@ of_patient = (
     .order_by(t.search_reference.c.main_date.desc())
     .limit(50)
 )
+EVERYTHING = (
+    select(t.resource_version.c.body)
+    .select_from(t.search_reference)
+    .join(t.resource_version, t.search_reference.c.rid == t.resource_version.c.rid)
+    .where(
+        t.search_reference.c.type.in_(("EpisodeOfCare", "Encounter", "QuestionnaireResponse", "Observation")),
+        t.search_reference.c.parameter == "patient",
+        t.search_reference.c.target_id == bindparam("patient"),
+        t.search_reference.c.target_type == "Patient",
+    )
+)
+COUNT = (
+    select(func.count())
+    .select_from(t.search_token)
+    .join(t.search_reference, t.search_reference.c.rid == t.search_token.c.rid)
+    .where(
+        t.search_token.c.type == "Encounter",
+        t.search_token.c.parameter == "code",
+        t.search_token.c.code == bindparam("code"),
+        t.search_reference.c.main_date.between(bindparam("low"), bindparam("high")),
+    )
+)
 # Each database in the shape that it answers by index: PostgreSQL makes a hash of all rows out of exists().
 SEARCH = (
     of_patient.where(has_code.exists())
@@ -58,7 +80,7 @@ SEARCH = (
 app = Flask(__name__)
 
 
-def store(resources: list[dict[str, object]]) -> list[str]:
+def store(resources: list[dict[str, Any]]) -> list[str]:
     at = time.time_ns() // 1000
     with database.writing() as connection:
         if database.is_sqlite:
@@ -100,11 +122,16 @@ def store(resources: list[dict[str, object]]) -> list[str]:
             insert(t.search_reference),
             [
                 {"type": r["resourceType"], "parameter": "patient", "target_type": "Patient",
-                 "target_id": str(rid % 97), "main_date": at + n, "rid": rid}
+                 "target_id": child(r) or str(rid), "main_date": at + n, "rid": rid}
                 for n, (rid, r) in enumerate(rows)
             ],
         )  # fmt: skip
     return [str(rid) for rid, _ in rows]
+
+
+def child(resource: dict[str, Any]) -> str | None:
+    found: str | None = (resource.get("subject") or resource.get("patient") or {}).get("reference")
+    return found
 
 
 @app.get("/")
@@ -136,3 +163,20 @@ def search() -> Response:
         found = connection.execute(SEARCH, {"patient": request.args["patient"], "code": request.args["code"]})
         joined = b",".join(row.body for row in found)
     return Response(b"[" + joined + b"]", content_type="application/json")
+
+
+@app.get("/everything")
+def everything() -> Response:
+    with database.reading() as connection:
+        joined = b",".join(
+            row.body for row in connection.execute(EVERYTHING, {"patient": request.args["patient"]})
+        )
+    return Response(b"[" + joined + b"]", content_type="application/json")
+
+
+@app.get("/count")
+def count() -> Response:
+    with database.reading() as connection:
+        asked = {name: int(request.args[name]) for name in ("low", "high")}
+        found = connection.execute(COUNT, {"code": request.args["code"], **asked}).scalar()
+    return Response(json.dumps(found), content_type="application/json")

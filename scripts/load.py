@@ -10,21 +10,23 @@ import json
 import os
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import multiply
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from sqlalchemy import create_engine, make_url
+
+from healthvisit.database import Database
+from healthvisit.record.tables import metadata
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
@@ -32,139 +34,350 @@ SERVICE, FLOOR = 8765, 8766
 CLIENT = "bury-child-health-system"
 CANONICAL = "https://healthvisit.example/fhir"
 WEIGHT = {"system": "http://snomed.info/sct", "code": "27113001"}
+# Children whose records the load reads and writes, one after the other.
+CHILDREN = 40
 
-Send = Callable[[http.client.HTTPConnection, int], None]
+
+class Request(NamedTuple):
+    method: str
+    path: str
+    body: bytes | None = None
+
+
+class Measured(NamedTuple):
+    """per_s: requests a second; p50_ms and p95_ms of one request."""
+
+    per_s: float
+    p50_ms: float
+    p95_ms: float
+
+
+# Sends the requests in turn on every connection, and tells what came of it.
+WRK = """
+local asked = {%s}
+local made, at = {}, 0
+init = function()
+  for place, each in ipairs(asked) do made[place] = wrk.format(each[1], each[2], nil, each[3]) end
+end
+request = function()
+  at = at %% #made + 1
+  return made[at]
+end
+done = function(summary, latency)
+  local failed = summary.errors
+  io.write(string.format("%%d %%d %%d %%d %%d\\n", summary.requests, summary.duration, latency:percentile(50),
+    latency:percentile(95),
+    failed.status + failed.connect + failed.read + failed.write + failed.timeout))
+end
+"""
+
+
+class Line(NamedTuple):
+    """One kind of work by so many connections at once. each: resources that a request stores."""
+
+    work: str
+    together: int
+    each: int
+    measured: Measured
 
 
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--seconds", type=float, default=4, help="length of each measurement")
+    asked.add_argument("--seconds", type=int, default=4, help="length of each measurement")
     asked.add_argument("--children", type=int, default=300, help="children in the record before it starts")
-    seconds, children = vars(asked.parse_args()).values()
+    asked.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both")
+    asked.add_argument(
+        "--size",
+        type=int,
+        action="append",
+        default=[],
+        help="instead of the floor: compare the service on records of so many resources; given once for each",
+    )
+    given = asked.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="healthvisit-bench-"))
     folder.chmod(0o755)
-    cluster = folder / "postgres"
     try:
-        rows = measure("SQLite", folder / "sqlite", "", seconds, children)
-        url = subprocess.check_output([ROOT / "scripts" / "postgres", "start", cluster, "durable"], text=True)
-        try:
-            rows += measure("PostgreSQL", folder / "pg", url.strip(), seconds, children)
-        finally:
-            subprocess.run([ROOT / "scripts" / "postgres", "stop", cluster], check=False)
+        if given.database != "postgresql":
+            (folder / "sqlite").mkdir()
+            bench("SQLite", folder / "sqlite", "", given)
+        if given.database != "sqlite":
+            (folder / "pg").mkdir()
+            cluster = folder / "cluster"
+            command = [ROOT / "scripts" / "postgres", "start", cluster, "durable"]
+            url = subprocess.check_output(command, text=True).strip()
+            try:
+                bench("PostgreSQL", folder / "pg", url, given)
+            finally:
+                subprocess.run([ROOT / "scripts" / "postgres", "stop", cluster], check=False)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    show(rows)
 
 
-def measure(name: str, folder: Path, server: str, seconds: float, children: int) -> list[dict[str, Any]]:
-    folder.mkdir()
-    service_url, floor_url = (database(folder, server, each) for each in ("service", "floor"))
-    settings = {
-        "HEALTHVISIT_DATABASE_URL": service_url,
-        "HEALTHVISIT_BASE_URL": f"http://127.0.0.1:{SERVICE}",
-        "HEALTHVISIT_SECRETS_FOLDER": str(folder / "secrets"),
-    }
-    for command in (
-        ["migrate"],
-        ["load-definitions"],
-        ["seed", "--children", str(children)],
-    ):
-        subprocess.run(
-            [BIN / "healthvisit", *command], env=os.environ | settings, check=True, stdout=subprocess.DEVNULL
-        )
-    serve = [BIN / "healthvisit", "serve", "--port", str(SERVICE)]
+def bench(name: str, folder: Path, server: str, given: argparse.Namespace) -> None:
+    if given.size:
+        by_size(name, folder, server, given)
+    else:
+        by_floor(name, folder, server, given)
+
+
+def by_floor(name: str, folder: Path, server: str, given: argparse.Namespace) -> None:
+    """The service beside the floor, which take turns, so that the machine's mood is the same for both."""
+    settings = furnished(folder, database(folder, server, "service"), SERVICE, given.children)
+    url = database(folder, server, "floor")
+    bottom = Database(url)
+    metadata.create_all(bottom.engine)
+    bottom.dispose()
     workers = str(os.cpu_count()) if server else "1"
     bare = [BIN / "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(FLOOR),
             "--log-level", "warning", "--workers", workers, "--blocking-threads", "4", "floor:app"]  # fmt: skip
-    rows = []
-    with (
-        running(serve, settings, SERVICE, "/healthz") as service,
-        running(
-            bare, {"FLOOR_DATABASE": floor_url, "PYTHONPATH": f"{ROOT / 'scripts'}:{ROOT}"}, FLOOR, "/"
-        ) as floor,
-    ):
-        token = access_token(folder / "secrets")
-        ours, theirs = Ours(token), Theirs()
-        for work in ("transaction", "create", "read", "search"):
+    beside = {"FLOOR_DATABASE": url, "PYTHONPATH": f"{ROOT / 'scripts'}:{ROOT}"}
+    print(
+        f"{'database':11}{'work':13}{'at once':>8}{'per s':>9}{'p50 ms':>9}{'p95 ms':>9}{'floor per s':>13}"
+        f"{'of floor':>10}{'MiB':>6}"
+    )
+    with running(SERVICE, settings) as service, running(FLOOR, beside, bare, "/") as floor:
+        ours, theirs = Ours(SERVICE, access_token(SERVICE, folder / "secrets")), Theirs()
+        ours.enter()
+        p50_ms: dict[str, tuple[float, float]] = {}
+        for work in ours.works:
             for together in (1, 8):
-                # The floor and the service take turns in one run, so that the machine's mood is the same for both.
-                bottom = run(theirs.work(work), FLOOR, together, seconds)
-                top = run(ours.work(work), SERVICE, together, seconds)
-                each = 30 if work == "transaction" else 1
-                rows.append(
-                    {
-                        "database": name,
-                        "work": work,
-                        "together": together,
-                        "each": each,
-                        "top": top,
-                        "bottom": bottom,
-                    }
+                below = theirs.measured(theirs.works[work], together, given.seconds)
+                line = ours.line(work, together, given.seconds)
+                if together == 1:
+                    p50_ms[work] = line.measured.p50_ms, below.p50_ms
+                print(
+                    f"{shown(name, line)}{line.each * below.per_s:13.0f}"
+                    f"{line.measured.per_s / below.per_s:10.2f}{memory(service.pid):6.0f}",
+                    flush=True,
                 )
-        rows.append(
-            {
-                "database": name,
-                "memory": memory(service.pid),
-                "bottom": memory(floor.pid),
-                "start": service.start_s,
-            }
+        everything, read = p50_ms["$everything"][0], p50_ms["read"]
+        print(
+            f"{name}: $everything of one child takes {everything / read[0]:.1f} x a read, and "
+            f"{everything / read[1]:.1f} x a read of the floor"
         )
-    return rows
+        print(f"{name}: $export {ours.exported()}")
+        print(
+            f"{name}: memory of one worker {memory(service.pid):.0f} MiB (floor {memory(floor.pid):.0f}), "
+            f"cold start {service.start_s:.2f} s"
+        )
 
 
-class Ours:
-    """The service's own requests. Each creates new ids, so that no answer is a receipt."""
+def by_size(name: str, folder: Path, server: str, given: argparse.Namespace) -> None:
+    """The service on records of several sizes, which take turns."""
+    first = database(folder, server, "first")
+    furnished(folder, first, SERVICE, given.children)
+    with ExitStack() as stack:
+        sized = []
+        for place, size in enumerate(sorted(given.size)):
+            begun = time.perf_counter()
+            url = database(folder, server, f"size{place}", copy_of=first)
+            made = multiply.multiply(url, size)
+            print(f"{name}: {made} resources made in {time.perf_counter() - begun:.0f} s", flush=True)
+            settings = settings_of(folder, url, SERVICE + 2 + place)
+            stack.enter_context(running(SERVICE + 2 + place, settings))
+            ours = Ours(SERVICE + 2 + place, access_token(SERVICE + 2 + place, folder / "secrets"))
+            ours.find(multiply.sample(url, 400))
+            sized.append((made, ours))
+        print(
+            f"{'database':11}{'work':13}{'at once':>8}{'per s':>9}{'p50 ms':>9}{'p95 ms':>9}{'resources':>11}"
+        )
+        for work in sized[0][1].works:
+            for together in (1, 8):
+                lines = [(made, ours.line(work, together, given.seconds)) for made, ours in sized]
+                for made, line in lines:
+                    print(f"{shown(name, line)}{made:11}", flush=True)
+                cost = lines[0][1].measured.per_s / lines[-1][1].measured.per_s
+                print(f"{'':24}cost at {lines[-1][0]} is {cost:.2f} x that at {lines[0][0]}")
 
-    def __init__(self, token: str) -> None:
-        self.headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/fhir+json"}
-        connection = http.client.HTTPConnection("127.0.0.1", SERVICE)
-        made = self.ask(connection, "POST", "/fhir", bundle())
-        self.patient = made["entry"][0]["response"]["location"].split("/")[-3]
-        observation = next(e for e in made["entry"] if "Observation/" in e["response"]["location"])
-        self.observation = observation["response"]["location"].split("/")[-3]
-        self.weight = json.dumps(weight(f"Patient/{self.patient}", "12.40")).encode()
 
-    def ask(
-        self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None = None
-    ) -> Any:
-        connection.request(method, path, body, self.headers)
-        answer = connection.getresponse()
-        read = answer.read()
-        if answer.status >= 300:
-            raise SystemExit(f"{method} {path}: {answer.status} {read[:600]!r}")
+def shown(name: str, line: Line) -> str:
+    found = line.measured
+    return (
+        f"{name:11}{line.work:13}{line.together:8}{line.each * found.per_s:9.0f}{found.p50_ms:9.2f}"
+        f"{found.p95_ms:9.2f}"
+    )
+
+
+def settings_of(folder: Path, url: str, port: int) -> dict[str, str]:
+    return {
+        "HEALTHVISIT_DATABASE_URL": url,
+        "HEALTHVISIT_BASE_URL": f"http://127.0.0.1:{port}",
+        "HEALTHVISIT_SECRETS_FOLDER": str(folder / "secrets"),
+        "HEALTHVISIT_ACCESS_TOKEN_S": "3600",
+    }
+
+
+def furnished(folder: Path, url: str, port: int, children: int) -> dict[str, str]:
+    """A record of so many invented children, and the settings of a service on it."""
+    settings = settings_of(folder, url, port)
+    for command in (["migrate"], ["load-definitions"], ["seed", "--children", str(children)]):
+        subprocess.run(
+            [BIN / "healthvisit", *command], env=os.environ | settings, check=True, stdout=subprocess.DEVNULL
+        )
+    return settings
+
+
+class Client:
+    def __init__(self, port: int, headers: dict[str, str]) -> None:
+        self.port = port
+        self.address = f"http://127.0.0.1:{port}"
+        self.headers = headers
+        self.connection = http.client.HTTPConnection("127.0.0.1", port)
+
+    def sent(self, request: Request, **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
+        self.connection.request(*request, self.headers | headers)
+        answer = self.connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+    def ask(self, request: Request) -> Any:
+        status, _, read = self.sent(request)
+        if status >= 300:
+            raise SystemExit(f"{request.method} {request.path}: {status} {read[:600]!r}")
         return json.loads(read)
 
-    def work(self, name: str) -> Send:
-        search = f"/fhir/Observation?patient={self.patient}&code=27113001&_sort=-date"
-        return {
-            "transaction": lambda c, _n: self.ask(c, "POST", "/fhir", bundle()),
-            "create": lambda c, _n: self.ask(c, "POST", "/fhir/Observation", self.weight),
-            "read": lambda c, _n: self.ask(c, "GET", f"/fhir/Observation/{self.observation}"),
-            "search": lambda c, _n: self.ask(c, "GET", search),
-        }[name]
+    def measured(self, requests: Sequence[Request], together: int, seconds: int) -> Measured:
+        """What `together` connections get in `seconds`, each sending one request after the other."""
+        for request in requests[:20]:
+            self.ask(request)
+        return wrk(self.port, self.headers, requests, together, seconds)
 
 
-class Theirs:
+class Ours(Client):
+    """The service's own requests. works: the requests of each kind of work."""
+
+    def __init__(self, port: int, token: str) -> None:
+        super().__init__(port, {"Authorization": f"Bearer {token}", "Content-Type": "application/fhir+json"})
+        self.works: dict[str, list[Request]] = {}
+
+    def enter(self) -> None:
+        """Enter children of the load's own, and work on them."""
+        made = []
+        for _ in range(CHILDREN):
+            entries = self.ask(Request("POST", "/fhir", bundle()))["entry"]
+            locations = [entry["response"]["location"].split("/") for entry in entries]
+            made.append((locations[-1][-3], locations[0][-3]))
+        # Children of their own for what is added: those who are searched keep their 24 weights.
+        self._work(made[: CHILDREN // 2], [child for _, child in made[CHILDREN // 2 :]])
+
+    def find(self, weights: list[tuple[str, str]]) -> None:
+        """Work on these Observations and their children."""
+        for id_, _ in weights[:20]:
+            if self.ask(Request("GET", f"/fhir/Observation/{id_}"))["id"] != id_:
+                raise SystemExit("a copy does not know its own id")
+        self._work(weights, [child for _, child in weights])
+
+    def _work(self, weights: list[tuple[str, str]], others: list[str]) -> None:
+        children = [child for _, child in weights]
+        # Counted by month and by how it was recorded: what the commissioners' figures are made of.
+        months = [
+            f"date=ge{year}-{month:02d}-01&date=le{year}-{month:02d}-28"
+            for year in (2018, 2019, 2020)
+            for month in range(1, 13)
+        ]
+        code = WEIGHT["code"]
+        self.works = {
+            "read": [Request("GET", f"/fhir/Observation/{id_}") for id_, _ in weights],
+            "search": [
+                Request("GET", f"/fhir/Observation?patient={child}&code={code}&_sort=-date")
+                for child in children
+            ],
+            "_revinclude": [
+                Request("GET", f"/fhir/Patient?_id={child}&_revinclude=Observation:patient")
+                for child in children
+            ],
+            "$everything": [Request("GET", f"/fhir/Patient/{child}/$everything") for child in children],
+            "count": [
+                Request("GET", f"/fhir/Encounter?capture-mode=point-of-care&{month}&_summary=count")
+                for month in months
+            ],
+            "create": [
+                Request("POST", "/fhir/Observation", json.dumps(weight(f"Patient/{child}", "12.40")).encode())
+                for child in others
+            ],
+            "transaction": [Request("POST", "/fhir", bundle())],
+        }
+
+    def line(self, work: str, together: int, seconds: int) -> Line:
+        each = 30 if work == "transaction" else 1
+        return Line(work, together, each, self.measured(self.works[work], together, seconds))
+
+    def exported(self) -> str:
+        """How fast the whole record within the client's reach is exported to files and fetched."""
+        begun = time.perf_counter()
+        asked = {"Prefer": "respond-async", "Accept": "application/fhir+json"}
+        status, headers, read = self.sent(Request("GET", "/fhir/$export"), **asked)
+        if status != 202:
+            return f"is refused: {status} {read[:200]!r}"
+        place = headers["Content-Location"]
+        while status == 202:
+            time.sleep(0.05)
+            status, headers, read = self.sent(Request("GET", place.removeprefix(self.address)))
+            if time.perf_counter() - begun > 120:
+                return "takes more than 120 s"
+        done = time.perf_counter()
+        lines = size = 0
+        for file in json.loads(read)["output"]:
+            _, _, found = self.sent(Request("GET", file["url"].removeprefix(self.address)))
+            lines += found.count(b"\n") + (not found.endswith(b"\n"))
+            size += len(found)
+        return (
+            f"{lines} resources, {size / 2**20:.1f} MiB: made in {done - begun:.2f} s "
+            f"({lines / (done - begun):.0f} resources/s), fetched in {time.perf_counter() - done:.2f} s"
+        )
+
+
+class Theirs(Client):
     """The same work on the floor."""
 
     def __init__(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", FLOOR)
-        self.ids = self.ask(connection, "POST", "/bundle", bundle())
-        self.weight = json.dumps(weight("Patient/1", "12.40")).encode()
+        super().__init__(FLOOR, {"Content-Type": "application/json"})
+        made, children = [], []
+        for _ in range(CHILDREN):
+            sent = bundle()
+            made.append(self.ask(Request("POST", "/bundle", sent))[-1])
+            children.append(json.loads(sent)["entry"][0]["fullUrl"])
+        of_child = [Request("GET", f"/everything?patient={child}") for child in children]
+        self.works = {
+            "read": [Request("GET", f"/one/{id_}") for id_ in made],
+            "search": [
+                Request("GET", f"/search?patient={child}&code={WEIGHT['code']}") for child in children
+            ],
+            "_revinclude": of_child,
+            "$everything": of_child,
+            "count": [Request("GET", f"/count?code=27113001&low=0&high={2**62}")],
+            "create": [Request("POST", "/one", json.dumps(weight("Patient/1", "12.40")).encode())],
+            "transaction": [Request("POST", "/bundle", bundle())],
+        }
 
-    def ask(
-        self, connection: http.client.HTTPConnection, method: str, path: str, body: bytes | None = None
-    ) -> Any:
-        connection.request(method, path, body, {"Content-Type": "application/json"})
-        return json.loads(connection.getresponse().read())
 
-    def work(self, name: str) -> Send:
-        return {
-            "transaction": lambda c, _n: self.ask(c, "POST", "/bundle", bundle()),
-            "create": lambda c, _n: self.ask(c, "POST", "/one", self.weight),
-            "read": lambda c, n: self.ask(c, "GET", f"/one/{self.ids[-1]}"),
-            "search": lambda c, _n: self.ask(c, "GET", "/search?patient=1&code=27113001"),
-        }[name]
+def wrk(
+    port: int, headers: dict[str, str], requests: Sequence[Request], together: int, seconds: int
+) -> Measured:
+    """Raises SystemExit where a request is refused."""
+    asked = ",\n".join(
+        "{"
+        + ", ".join(lua(part) for part in (each.method, each.path, (each.body or b"").decode()) if part)
+        + "}"
+        for each in requests
+    )
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
+        script.write(
+            "".join(f"wrk.headers[ {lua(name)} ] = {lua(value)}\n" for name, value in headers.items())
+        )
+        script.write(WRK % asked)
+        script.flush()
+        found = subprocess.check_output(
+            ["wrk", "-t1", f"-c{together}", f"-d{seconds}s", "-s", script.name, f"http://127.0.0.1:{port}"],
+            text=True,
+        )
+    done, took_us, p50_us, p95_us, failed = map(int, found.splitlines()[-1].split())
+    if failed or not done:
+        raise SystemExit(f"{requests[0].method} {requests[0].path}: {failed} of {done} failed\n{found}")
+    return Measured(done * 1e6 / took_us, p50_us / 1000, p95_us / 1000)
+
+
+def lua(text: str) -> str:
+    return f"[==[{text}]==]"
 
 
 def bundle() -> bytes:
@@ -257,15 +470,15 @@ def weight(child: str, kg: str, month: int = 0) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def access_token(secrets: Path) -> str:
+def access_token(port: int, secrets: Path) -> str:
     """A token of the seeded system client, asked for as a system asks: with a signed assertion."""
     registered = json.loads((secrets / f"{CLIENT}.jwk.json").read_text())
     key = ECKey.import_key(registered)
     now = int(time.time())
     claims = {"iss": CLIENT, "sub": CLIENT, "jti": str(uuid.uuid4()), "iat": now,
-              "aud": f"http://127.0.0.1:{SERVICE}/token", "exp": now + 240}  # fmt: skip
+              "aud": f"http://127.0.0.1:{port}/token", "exp": now + 240}  # fmt: skip
     assertion = jwt.encode({"alg": "ES384", "kid": key.kid}, claims, key, algorithms=["ES384"])
-    connection = http.client.HTTPConnection("127.0.0.1", SERVICE)
+    connection = http.client.HTTPConnection("127.0.0.1", port)
     connection.request(
         "POST",
         "/token",
@@ -277,27 +490,12 @@ def access_token(secrets: Path) -> str:
     return str(answer["access_token"])
 
 
-def run(send: Send, port: int, together: int, seconds: float) -> list[float]:
-    """Seconds each request took, of `together` clients that send one after the other for `seconds`."""
-    took: list[list[float]] = [[] for _ in range(together)]
-    until = time.perf_counter() + seconds
-
-    def client(mine: list[float]) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", port)
-        while (start := time.perf_counter()) < until:
-            send(connection, len(mine))
-            mine.append(time.perf_counter() - start)
-
-    threads = [threading.Thread(target=client, args=(mine,)) for mine in took]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sorted(second for mine in took for second in mine)
-
-
 @contextmanager
-def running(command: list[Any], settings: dict[str, str], port: int, path: str) -> Iterator[Any]:
+def running(
+    port: int, settings: dict[str, str], command: Sequence[Any] = (), path: str = "/healthz"
+) -> Iterator[Any]:
+    """The process of a server that answers on the port: of the service, where no command is given."""
+    command = command or [BIN / "healthvisit", "serve", "--port", str(port)]
     start = time.perf_counter()
     process: Any = subprocess.Popen([str(part) for part in command], env=os.environ | settings)
     try:
@@ -320,9 +518,9 @@ def running(command: list[Any], settings: dict[str, str], port: int, path: str) 
 
 
 def memory(pid: int) -> float:
-    """Resident memory of a process and its children, MiB."""
+    """Resident memory of the largest worker of a server, MiB; its first process only watches over them."""
     children = [p for p in Path("/proc").glob("[0-9]*") if (p / "stat").exists() and parent(p) == pid]
-    pages = sum(int((p / "statm").read_text().split()[1]) for p in [Path("/proc") / str(pid), *children])
+    pages = max(int((p / "statm").read_text().split()[1]) for p in children)
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
@@ -333,40 +531,21 @@ def parent(process: Path) -> int:
         return 0
 
 
-def database(folder: Path, server: str, name: str) -> str:
+def database(folder: Path, server: str, name: str, copy_of: str = "") -> str:
+    """URL of a new database. copy_of: URL of the one that it begins as."""
     if not server:
+        if copy_of:
+            shutil.copyfile(copy_of.removeprefix("sqlite:///"), folder / f"{name}.db")
         return f"sqlite:///{folder / name}.db"
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.exec_driver_sql(f"create database {name}")
+        template = f" template {make_url(copy_of).database}" if copy_of else ""
+        connection.exec_driver_sql(f"create database {name}{template}")
+        # Millions of rows are made between two checkpoints, so that a measurement meets none of them.
+        connection.exec_driver_sql("alter system set max_wal_size = '8GB'")
+        connection.exec_driver_sql("select pg_reload_conf()")
     engine.dispose()
     return make_url(server).set(database=name).render_as_string(hide_password=False)
-
-
-def show(rows: list[dict[str, Any]]) -> None:
-    print(
-        f"{'database':11}{'work':13}{'at once':>8}{'per s':>9}{'p50 ms':>9}{'p95 ms':>9}"
-        f"{'floor per s':>13}{'of floor':>10}"
-    )
-    for row in rows:
-        if "memory" in row:
-            continue
-        top, bottom, each = row["top"], row["bottom"], row["each"]
-        ours, theirs = (each * rate(times, row["together"]) for times in (top, bottom))
-        print(
-            f"{row['database']:11}{row['work']:13}{row['together']:8}{ours:9.0f}{statistics.median(top) * 1000:9.2f}"
-            f"{top[int(len(top) * 0.95)] * 1000:9.2f}{theirs:13.0f}{ours / theirs:10.2f}"
-        )
-    for row in rows:
-        if "memory" in row:
-            print(
-                f"{row['database']:11}memory {row['memory']:.0f} MiB (floor {row['bottom']:.0f}), "
-                f"cold start {row['start']:.2f} s"
-            )
-
-
-def rate(times: list[float], together: int) -> float:
-    return together * len(times) / sum(times)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ The policy lets a page load from this service alone, and runs no script and no s
 Source: OWASP ASVS 5.0, 3.4; https://www.w3.org/TR/CSP3/
 """
 
-from functools import cache
+from functools import lru_cache
 
 from flask import Flask, Response, request
 
@@ -35,7 +35,7 @@ _ALWAYS = {
 HSTS = "max-age=31536000; includeSubDomains"
 
 
-@cache
+@lru_cache(maxsize=64)
 def policy(*, form_action: tuple[str, ...] = ()) -> str:
     """Content-Security-Policy; form_action: further origins that a form of this page may lead to.
 
