@@ -96,8 +96,12 @@ def load_definitions(shell: Shell) -> None:
     """Store the FHIR definitions that have changed; make the keys and register the tablet if they are not yet."""
     from healthvisit.accounts import clients, keys
     from healthvisit.record import record as the_record
+    from healthvisit.record.search import rebuild
 
     keys.ensure(shell.settings.secrets_folder)
+    if rebuild.is_needed(shell.database, shell.definitions):
+        # Before they are stored: where this is interrupted, it is known to be needed still.
+        _reindex(shell)
     with the_record.opened(
         shell.database,
         service("load-definitions"),
@@ -117,6 +121,20 @@ def load_definitions(shell: Shell) -> None:
                 first_party=True,
             )
     click.echo(f"{len(shell.definitions.resources)} definitions stand, {changed} of them new or changed.")
+
+
+@main.command()
+@click.pass_obj
+def reindex(shell: Shell) -> None:
+    """Make the search rows of the whole record again. load-definitions does it where search parameters changed."""
+    _reindex(shell)
+
+
+def _reindex(shell: Shell) -> None:
+    from healthvisit.record.search import rebuild
+
+    done = rebuild.rebuild(shell.database, shell.definitions)
+    click.echo(f"The search rows of {done} resources were made again.")
 
 
 @main.command()
