@@ -30,13 +30,18 @@ _REFUSALS = ("400", "401", "403", "404", "405", "413", "415", "503")
 
 
 class Says(NamedTuple):
-    """What a route outside /fhir does. sent: the form it takes; asked: its query; done: statuses when all is well."""
+    """What a route outside /fhir does.
+
+    sent: the form it takes; asked: its query; done: statuses when all is well; refused: which component it says no
+    with.
+    """
 
     summary: str
     answer: str = HTML
     sent: JSON | type[Schema] | None = None
     asked: tuple[str, ...] = ()
     done: tuple[int, ...] = (200,)
+    refused: str = "Problem"
 
 
 # Every route outside /fhir, by endpoint; a route that is not here stops the document from being written.
@@ -66,9 +71,13 @@ OTHERS: dict[str, Says] = {
         "a token for a code, a refresh token or a signed assertion",
         PLAIN,
         sent=texts(*_GRANT, *_ASSERTED, needs=("grant_type",)),
+        refused="Ungranted",
     ),
     "sign_in.revoke": Says(
-        "give a token back", PLAIN, sent=texts("token", "client_id", *_ASSERTED, needs=("token",))
+        "give a token back",
+        PLAIN,
+        sent=texts("token", "client_id", *_ASSERTED, needs=("token",)),
+        refused="Ungranted",
     ),
     "sign_in.jwks": Says("public keys of the access tokens", "application/jwk-set+json"),
     "sign_in.smart_configuration": Says("where an app asks for a token", PLAIN),
@@ -110,6 +119,13 @@ def document(app: Flask) -> JSON:
         "Problem",
         {"description": "Why not", "content": {PROBLEM: {"schema": ref("Problem")}, HTML: {"schema": TEXT}}},
     )
+    spec.components.response(
+        "Ungranted",
+        {
+            "description": "Why not: RFC 6749, 5.2, or a body that no form is",
+            "content": {PLAIN: {"schema": ref("Ungranted")}, PROBLEM: {"schema": ref("Problem")}},
+        },
+    )
     _add_security(spec, base, of_fhir)
     found: JSON = spec.to_dict()
     return found
@@ -126,7 +142,10 @@ def _operations(app: Flask, of_fhir: fhir.Operations, rule: Rule, method: str) -
         yield path, _other(app, rule)
     elif not capability.refuses(rule):
         for asked in fhir.interactions(method, capability.shape(rule)):
-            yield path.replace("{type}", asked.type or "{type}", 1), of_fhir.of(asked)
+            named = path.replace("{type}", asked.type, 1)
+            if asked.operation:
+                named = named.replace("{name}", asked.operation.name, 1)
+            yield named, of_fhir.of(asked)
 
 
 def _with_variables(path: str, operation: JSON) -> None:
@@ -157,7 +176,7 @@ def _other(app: Flask, rule: Rule) -> JSON:
         schema = {"allOf": [says.sent, texts("csrf_token")]} if isinstance(says.sent, type) else says.sent
         found["requestBody"] = {"required": True, "content": {fhir.FORM: {"schema": schema}}}
     for status in _REFUSALS:
-        found["responses"].setdefault(status, "Problem")
+        found["responses"].setdefault(status, says.refused)
     return found
 
 

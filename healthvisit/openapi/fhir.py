@@ -8,10 +8,23 @@ from healthvisit.access.requester import Role
 from healthvisit.access.scopes import Letter
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON
-from healthvisit.faces.rest import capability
+from healthvisit.faces.rest import capability, exporting
 from healthvisit.faces.rest.capability import Route
 from healthvisit.faces.rest.interactions import APPS, SERVED
-from healthvisit.openapi.shapes import ID, INSTANT, RESULTS, SAID, TEXT, VALUES, bundle, ref, resource, stored
+from healthvisit.faces.rest.operations import OPERATIONS, Level, Operation
+from healthvisit.openapi.shapes import (
+    ID,
+    INSTANT,
+    OF_AN_OPERATION,
+    RESULTS,
+    SAID,
+    TEXT,
+    VALUES,
+    bundle,
+    ref,
+    resource,
+    stored,
+)
 
 FHIR = "application/fhir+json"
 FORM = "application/x-www-form-urlencoded"
@@ -41,7 +54,11 @@ _OF_THE_SYSTEM: dict[Route, str] = {
     ("GET", ""): "search-system",
     ("POST", "/_search"): "search-system-by-form",
     ("GET", "/_history"): "history-system",
+    ("GET", "/$export-status/<>"): "export-status",
+    ("DELETE", "/$export-status/<>"): "export-cancel",
+    ("GET", "/$export-status/<>/<>"): "export-file",
 }
+_OF_OPERATIONS: dict[str, Level] = {"/$<>": "system", "/<>/$<>": "type", "/<>/<>/$<>": "instance"}
 
 # What is answered when all is well.
 _DONE: dict[str, tuple[int, ...]] = {
@@ -51,6 +68,8 @@ _DONE: dict[str, tuple[int, ...]] = {
     "conditional-update": (200, 201),
     "delete": (204,),
     "conditional-delete": (204,),
+    "export-status": (200, 202),
+    "export-cancel": (202,),
 }
 _READING = (400, 401, 403, 404, 406, 410, 503)
 _WRITING = (*_READING, 405, 409, 412, 413, 415, 422)
@@ -81,11 +100,14 @@ _SENDS: dict[str, tuple[str, ...]] = {
 
 class Interaction(NamedTuple):
     """One thing that can be asked. type: "" where it names none. letter: of the scope it needs, "" where what is
-    sent or found decides."""
+    sent or found decides. operation: the $name, with the method and level it is asked by."""
 
     code: str
     type: str = ""
     letter: Letter | str = ""
+    operation: Operation | None = None
+    method: str = ""
+    level: Level = "system"
 
     @property
     def name(self) -> str:
@@ -107,7 +129,10 @@ class Interaction(NamedTuple):
 
 
 def interactions(method: str, shape: str) -> Iterator[Interaction]:
-    """What a route stands for: one interaction for each type that has it, where it names a type."""
+    """What a route stands for: one interaction for each type that has it, where it names a type.
+
+    Raises KeyError for a route that says nothing here.
+    """
     if found := _BY_ROUTE.get((method, shape)):
         code, letter = found
         for type_, letters in SERVED.items():
@@ -118,8 +143,14 @@ def interactions(method: str, shape: str) -> Iterator[Interaction]:
         for type_ in reach.CHILD_TYPES:
             if type_ != "Patient":
                 yield Interaction("search-compartment", type_, "s")
+    elif level := _OF_OPERATIONS.get(shape):
+        for each in OPERATIONS:
+            if level in each.levels and method in each.methods:
+                for type_ in [""] if level == "system" else [each.type] if each.type else SERVED:
+                    code = f"{each.name}-by-{method.lower()}-on-{level}"
+                    yield Interaction(code, type_, "", each, method, level)
     else:
-        yield Interaction(_OF_THE_SYSTEM.get((method, shape), f"{method.lower()}{shape}"))
+        yield Interaction(_OF_THE_SYSTEM[method, shape])
 
 
 class Operations:
@@ -151,14 +182,18 @@ class Operations:
 
     def of(self, asked: Interaction) -> JSON:
         """One operation; components are named by their names."""
+        starts = asked.operation is not None and asked.operation.answer is exporting.kick_off
+        done = (202,) if starts else _DONE.get(asked.code, (200,))
         found: JSON = {
             "operationId": asked.name,
             "summary": asked.name.replace("-", " "),
             "tags": [asked.type or "FHIR"],
-            "parameters": list(self._parameters(asked)),
+            "parameters": [*self._parameters(asked), *self._words(asked)],
             "responses": {
-                **{str(status): self._done(asked, status) for status in _DONE.get(asked.code, (200,))},
+                **{str(status): self._done(asked, status) for status in done},
                 **{str(status): "Refused" for status in (_WRITING if asked.changes else _READING)},
+                # So many exports of one account may wait.
+                **({"429": "Refused"} if starts else {}),
             },
         }
         if asked.code == "metadata":
@@ -194,7 +229,34 @@ class Operations:
             if each["url"] in urls:
                 yield each["id"]
 
+    def _words(self, asked: Interaction) -> Iterator[JSON]:
+        """Parameters of an operation that can stand in an address."""
+        if asked.operation is None:
+            return
+        if asked.operation.answer is exporting.kick_off:
+            yield {"name": "Prefer", "in": "header", "required": True, "schema": {"const": "respond-async"}}
+        if asked.method != "GET":
+            return
+        for each in self._definition(asked)["parameter"]:
+            if each["use"] == "in" and each["type"] in OF_AN_OPERATION:
+                needed = {"required": True} if each["min"] else {}
+                yield {
+                    "name": each["name"],
+                    "in": "query",
+                    **needed,
+                    "schema": OF_AN_OPERATION[each["type"]],
+                }
+
+    def _definition(self, asked: Interaction) -> JSON:
+        assert asked.operation is not None
+        return self.definitions.resource("OperationDefinition", asked.operation.definition)
+
     def _content(self, asked: Interaction) -> JSON:
+        if asked.operation is not None:
+            if asked.method != "POST":
+                return {}
+            bare = [ref(asked.type)] if asked.operation.bare else []
+            return {FHIR: {"schema": {"anyOf": [ref("Parameters"), *bare]}}}
         match asked.code:
             case "create" | "update" | "conditional-update":
                 return {FHIR: {"schema": ref(asked.type)}}
@@ -216,7 +278,23 @@ class Operations:
     def _done(self, asked: Interaction, status: int) -> JSON:
         if status in (204, 304):
             return {"description": "Done" if status == 204 else "As you hold it"}
-        if asked.searches:
+        if asked.operation is not None:
+            schema = ref("OperationOutcome") if status == 202 else self._returned(asked)
+        elif asked.code == "export-file":
+            return {
+                "description": "One resource a line",
+                "content": {"application/fhir+ndjson": {"schema": TEXT}},
+            }
+        elif asked.code == "export-status":
+            if status == 202:
+                return {"description": "Not made yet"}
+            return {
+                "description": "The files",
+                "content": {"application/json": {"schema": {"type": "object"}}},
+            }
+        elif asked.code == "export-cancel":
+            schema = ref("OperationOutcome")
+        elif asked.searches:
             schema = bundle("searchset")
         elif asked.code.startswith("history"):
             schema = bundle("history")
@@ -230,7 +308,7 @@ class Operations:
         else:
             schema = ref(f"{asked.type}-stored")
         found: JSON = {"description": "Done", "content": {FHIR: {"schema": schema}}}
-        if asked.type and not asked.searches and not asked.code.startswith("history"):
+        if asked.letter and not asked.searches and not asked.code.startswith("history"):
             found["headers"] = {"ETag": {"schema": TEXT}, "Last-Modified": {"schema": TEXT}}
         if status == 201:
             found["links"] = {
@@ -243,6 +321,15 @@ class Operations:
                 if _OF_A_TYPE[code][0] in SERVED[asked.type]
             }
         return found
+
+    def _returned(self, asked: Interaction) -> JSON:
+        """What the operation's definition says of its answer."""
+        gives = [each for each in self._definition(asked)["parameter"] if each["use"] == "out"]
+        match [each.get("type") for each in gives if each["name"] == "return"]:
+            case [str() as type_]:
+                return ref(type_)
+            case _:
+                return ref("Parameters") if gives else ref("Bundle")
 
 
 VARIABLES: dict[str, JSON] = {"id": ID, "version": {"type": "string", "pattern": "^[1-9][0-9]{0,8}$"}}

@@ -98,6 +98,7 @@ SCHEMAS: dict[str, JSON] = {
             "path",
         ),
     },
+    "Ungranted": an_object({"error": SAID, "error_description": TEXT}, "error"),
     # RFC 9457
     "Problem": an_object({"title": SAID, "status": {"type": "integer"}, "detail": TEXT}, "title", "status"),
 }
@@ -125,4 +126,16 @@ RESULTS: dict[str, JSON] = {
     "_total": {"enum": ["none", "estimate", "accurate"]},
     "_summary": {"enum": ["true", "text", "data", "count", "false"]},
     "_elements": SAID,
+}
+# Parameters of an operation that are one word, by their type.
+OF_AN_OPERATION: dict[str, JSON] = {
+    "boolean": {"enum": ["true", "false"]},
+    "canonical": SAID,
+    "code": SAID,
+    "date": {"type": "string", "format": "date"},
+    "instant": INSTANT,
+    "integer": {"type": "integer"},
+    "positiveInt": {"type": "integer", "minimum": 1},
+    "string": SAID,
+    "uri": SAID,
 }

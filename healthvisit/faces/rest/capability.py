@@ -18,7 +18,7 @@ from healthvisit.config import Settings
 from healthvisit.definitions import CANONICAL, Definitions
 from healthvisit.exact_json import JSON, dumps
 from healthvisit.faces import door
-from healthvisit.faces.rest import blueprint, wire
+from healthvisit.faces.rest import blueprint, operations, wire
 from healthvisit.faces.rest.interactions import SERVED
 from healthvisit.faces.rest.outcomes import CONTENT_TYPE
 from healthvisit.record import audit
@@ -41,6 +41,7 @@ INTERACTIONS: dict[str, tuple[Letter, Route]] = {
 }
 _OF_THE_SYSTEM: dict[str, Route] = {
     "transaction": ("POST", ""),
+    "batch": ("POST", ""),
     "history-system": ("GET", "/_history"),
     "search-system": ("GET", ""),
 }
@@ -102,8 +103,8 @@ def statement(settings: Settings, definitions: Definitions, served: frozenset[Ro
         "resource": list(_resources(definitions, served)),
         "interaction": [{"code": code} for code, route in _OF_THE_SYSTEM.items() if route in served],
     }
-    if operations := _operations("", definitions):
-        rest["operation"] = operations
+    if of_the_system := _operations("", definitions):
+        rest["operation"] = of_the_system
     if COMPARTMENT in served:
         rest["compartment"] = ["http://hl7.org/fhir/CompartmentDefinition/patient"]
     return {
@@ -168,8 +169,8 @@ def _resources(definitions: Definitions, served: frozenset[Route]) -> Iterator[J
         ]
         if searched:
             found["searchParam"] = searched
-        if operations := _operations(type_, definitions):
-            found["operation"] = operations
+        if of_the_type := _operations(type_, definitions):
+            found["operation"] = of_the_type
         yield found
 
 
@@ -206,22 +207,11 @@ def _includes(type_: str, definitions: Definitions) -> JSON:
     return {name: values for name, values in found.items() if values}
 
 
-def operations_of(type_: str, definitions: Definitions) -> list[JSON]:
-    """Definitions of the operations that are asked of a type or of one of its resources; of "", of the system."""
-    return [
-        definition
-        for definition in definitions.of_type("OperationDefinition")
-        if (
-            (definition["type"] or definition["instance"])
-            and {type_, "Resource"} & set(definition.get("resource", ()))
-            if type_
-            else definition["system"]
-        )
-    ]
-
-
 def _operations(type_: str, definitions: Definitions) -> list[JSON]:
+    """The operations that are asked of a type or of one of its resources; of "", of the service."""
     return [
-        {"name": definition["code"], "definition": definition["url"]}
-        for definition in operations_of(type_, definitions)
+        {"name": each.name, "definition": definitions.resource("OperationDefinition", each.definition)["url"]}
+        for each in operations.OPERATIONS
+        if (each.type in (type_, None) if type_ else "system" in each.levels)
+        and ("system" in each.levels) == (not type_)
     ]
