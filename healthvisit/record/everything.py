@@ -14,6 +14,7 @@ from functools import lru_cache
 from sqlalchemy import ColumnElement, and_, bindparam, exists, or_, select
 
 from healthvisit.access.reach import CHILD_TYPES, PERMITTED, Reach
+from healthvisit.database import sent
 from healthvisit.definitions import Definitions
 from healthvisit.record import instants, predicate
 from healthvisit.record.errors import Invalid, Issue, NotFound
@@ -53,20 +54,20 @@ def of_child(record: Record, id_: str, parameters: Mapping[str, Sequence[str]]) 
     with record.operation("$everything", "Patient", id_) as inside:
         inside.permit("Patient", "r")
         asked = understood(parameters)
-        types = [type_ for type_ in CHILD_TYPES if _shows(inside, asked, type_)]
+        types = tuple(type_ for type_ in CHILD_TYPES if _shows(inside, asked, type_))
         mains = _mains(inside.definitions) if asked.low is not None or asked.high is not None else ()
-        rows = inside.connection.execute(
-            _statement(inside.reach, inside.moment, mains, asked.since is not None, asked.page is not None),
-            {
-                "id": id_,
-                "types": types,
-                "low": asked.low if asked.low is not None else dates.LEAST,
-                "high": asked.high if asked.high is not None else dates.GREATEST,
-                "since": asked.since,
-                "page": asked.page,
-                "most": asked.count + 1,
-            },
-        ).all()
+        rows = sent(
+            inside.connection,
+            _statement(
+                inside.reach, inside.moment, types, mains, asked.since is not None, asked.page is not None
+            ),
+            id=id_,
+            low=asked.low if asked.low is not None else dates.LEAST,
+            high=asked.high if asked.high is not None else dates.GREATEST,
+            since=asked.since,
+            page=asked.page,
+            most=asked.count + 1,
+        )
         if rows:
             inside.event.child_rid = rows[0].child_rid
         else:
@@ -158,7 +159,12 @@ def _mains(definitions: Definitions) -> tuple[tuple[str, str], ...]:
 
 @lru_cache(maxsize=256)
 def _statement(
-    reach: Reach, moment: int, mains: tuple[tuple[str, str], ...], since: bool, paged: bool
+    reach: Reach,
+    moment: int,
+    types: tuple[str, ...],
+    mains: tuple[tuple[str, str], ...],
+    since: bool,
+    paged: bool,
 ) -> Current:
     child = resource.alias("child")
     the_child = (
@@ -172,7 +178,7 @@ def _statement(
     )
     conditions: list[ColumnElement[bool]] = [
         resource.c.child_rid == the_child,
-        resource.c.type.in_(bindparam("types", expanding=True)),
+        resource.c.type.in_(types),
         predicate.readable_then(reach, moment),
     ]
     if mains:

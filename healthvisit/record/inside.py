@@ -10,7 +10,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, Row, Select, bindparam, select
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, bindparam, select
 
 from healthvisit.access.reach import Reach
 from healthvisit.access.requester import Requester
@@ -71,7 +71,7 @@ class Inside:
         found = {(version.type, version.id): version for version in self.shown(rows)}
         return [found[key] for key in wanted if key in found]
 
-    def shown(self, rows: Iterable[Row[*tuple[Any, ...]]]) -> "list[Version]":
+    def shown(self, rows: Iterable[Any]) -> "list[Version]":
         """Rows of `current` as the requester sees them."""
         return [
             version

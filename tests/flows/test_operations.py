@@ -140,8 +140,12 @@ class TestEverything:
     def test_a_parent_gets_the_view_of_what_was_released(self, demonstration):
         parent = demonstration.app_of("parent", "user/*.rs")
         [patient] = parent.found("Patient")
+        hidden = demonstration.staff_app("bury").post(
+            "/fhir/Observation", builders.an_observation(f"Patient/{patient['id']}")
+        )
         found = entries(parent.get(f"/fhir/Patient/{patient['id']}/$everything"))
         assert named(found)[0] == ("Patient", patient["id"])
+        assert ("Observation", hidden.json["id"]) not in named(found)
         for each in found:
             assert each["resourceType"] in ("Patient", "Encounter", "Observation")
             assert "meta" not in each
