@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, select, tuple_
+from sqlalchemy import Connection, Select, bindparam, select
 
 from healthvisit.access.reach import Reach
 from healthvisit.definitions import Definitions
@@ -199,7 +199,9 @@ def _referring(definitions: Definitions, types: tuple[str, ...]) -> Select[str, 
     return (
         select(table.target_type, table.target_id)
         .where(
-            tuple_(table.type, table.parameter).in_(leading),
+            # Apart, not as pairs: so each is a step of the index, and a pair that leads nowhere has no rows.
+            table.type.in_(sorted({type_ for type_, _ in leading})),
+            table.parameter.in_(sorted({code for _, code in leading})),
             table.target_id.in_(bindparam("ids", expanding=True)),
             table.target_type.in_(types),
         )
