@@ -263,17 +263,18 @@ class Writer:
         found = self.range(way, span)
         rows = self._in_turn(way, found, []).where(*found.where, *found.once).subquery("found")
         named = tables.search_reference.alias("named")
-        return (
-            select(named.c.target_id)
-            .distinct()
-            .select_from(rows.join(named, named.c.rid == rows.c.rid))
-            .where(
-                named.c.type == link.type,
-                named.c.parameter == link.parameter.read_as,
-                named.c.target_type == target,
-            )
-            .limit(limit)
-        )
+        where = [
+            named.c.type == link.type,
+            named.c.parameter == link.parameter.read_as,
+            named.c.target_type == target,
+        ]
+        if self.is_sqlite:
+            both = _InTurn(rows, named, named.c.rid == rows.c.rid)
+            return select(named.c.target_id).distinct().select_from(both).where(*where).limit(limit)
+        # OFFSET keeps PostgreSQL to a seek for each of them.
+        of_row = select(named.c.target_id).where(named.c.rid == rows.c.rid, *where)
+        one = of_row.offset(literal_column("0")).lateral("n")
+        return select(one.c.target_id).distinct().select_from(rows.join(one, true())).limit(limit)
 
     def length(self, way: Way, span: Span, most: int) -> Select[Any]:
         """Rows of the range, counted no further than `most`."""
