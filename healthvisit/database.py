@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -241,14 +241,52 @@ def insert(connection: Connection, table: str, columns: Sequence[str], rows: Seq
     if not rows:
         return
     if connection.dialect.name == "sqlite":
-        sql = _inserting(table, tuple(columns), "?", 1)
+        sql = f"{_into(table, tuple(columns))} VALUES ({', '.join('?' * len(columns))})"
         with _told_alike(connection, sql) as driver:
             driver.executemany(sql, rows)
-    elif len(rows) < LEAST_COPIED:
-        sql = _inserting(table, tuple(columns), "%s", len(rows))
-        with _told_alike(connection, sql) as driver:
-            driver.execute(sql, [value for row in rows for value in row])
+        return
+    one = _Insert(table, tuple(columns), rows)
+    waiting: list[_Insert] | None = connection.info.get(_WAITING)
+    if waiting is None:
+        _inserted(connection, [one])
     else:
+        waiting.append(one)
+
+
+@contextmanager
+def at_once(connection: Connection) -> Iterator[None]:
+    """What is inserted in the block goes to PostgreSQL when the block ends, few rows of many tables in one
+    statement: each statement is a message there and back."""
+    if connection.dialect.name == "sqlite":
+        yield
+        return
+    waiting: list[_Insert] = []
+    connection.info[_WAITING] = waiting
+    try:
+        yield
+    finally:
+        del connection.info[_WAITING]
+    _inserted(connection, waiting)
+
+
+class _Insert(NamedTuple):
+    table: str
+    columns: tuple[str, ...]
+    rows: Sequence[Row]
+
+
+_WAITING = "inserts"
+
+
+def _inserted(connection: Connection, inserts: Sequence[_Insert]) -> None:
+    few = [each for each in inserts if len(each.rows) < LEAST_COPIED]
+    if few:
+        sql = _together(tuple((each.table, each.columns, len(each.rows)) for each in few))
+        with _told_alike(connection, sql) as driver:
+            driver.execute(sql, [value for each in few for row in each.rows for value in row])
+    for table, columns, rows in inserts:
+        if len(rows) < LEAST_COPIED:
+            continue
         # https://www.postgresql.org/docs/15/sql-copy.html
         sql = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
         with (
@@ -260,10 +298,23 @@ def insert(connection: Connection, table: str, columns: Sequence[str], rows: Seq
                 copy.write_row(row)
 
 
-@lru_cache(maxsize=256)
-def _inserting(table: str, columns: tuple[str, ...], mark: str, count: int) -> str:
-    marks = ", ".join([f"({', '.join([mark] * len(columns))})"] * count)
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES {marks}"  # noqa: S608 - our own names
+_MARKS = [f"({', '.join(['%s'] * count)})" for count in range(32)]
+
+
+@lru_cache(maxsize=1024)
+def _together(inserts: tuple[tuple[str, tuple[str, ...], int], ...]) -> str:
+    """Inserts of so many rows into each table. https://www.postgresql.org/docs/15/queries-with.html"""
+    *before, last = [
+        f"{_into(table, columns)} VALUES {', '.join([_MARKS[len(columns)]] * count)}"
+        for table, columns, count in inserts
+    ]
+    if not before:
+        return last
+    return f"WITH {', '.join(f'i{place} AS ({each})' for place, each in enumerate(before))} {last}"
+
+
+def _into(table: str, columns: tuple[str, ...]) -> str:
+    return f"INSERT INTO {table} ({', '.join(columns)})"
 
 
 class _told_alike:  # noqa: N801 - used as a function

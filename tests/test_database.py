@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import Column, Integer, Table, Text, bindparam, select, text
 from sqlalchemy.exc import IntegrityError
 
-from healthvisit.database import LEAST_COPIED, Contended, Database, metadata, sent
+from healthvisit.database import LEAST_COPIED, Contended, Database, at_once, metadata, sent
 from healthvisit.record import rows
-from healthvisit.record.tables import search_token
+from healthvisit.record.tables import search_string, search_token
 
 COLUMNS = ("type", "parameter", "code", "system", "rid")
 
@@ -88,6 +88,24 @@ def test_many_rows_are_kept_whole_or_not_at_all(database, count):
     with pytest.raises(IntegrityError), database.writing() as connection:
         put(connection, [*more, values[0]])
     assert len(kept(database)) == count
+
+
+def test_rows_of_many_tables_go_together_and_fall_together(database):
+    def enter(codes, words):
+        with database.writing() as connection, at_once(connection):
+            put(connection, codes)
+            rows.put(connection, search_string, ("type", "parameter", "folded", "exact", "rid"), words)
+
+    words = [("Patient", "name", "ana", "Ana", 5)]
+    enter([row("a", 1), row("b", 2)], words)
+    assert kept(database) == [("a", 1), ("b", 2)]
+    with pytest.raises(IntegrityError):
+        enter([row("c", 3)], words)
+    with pytest.raises(ZeroDivisionError), database.writing() as connection, at_once(connection):
+        put(connection, [row("d", 4)])
+        raise ZeroDivisionError
+    enter([row("e", rid) for rid in range(10, 10 + LEAST_COPIED)], [])
+    assert [code for code, _ in kept(database)] == ["a", "b", *["e"] * LEAST_COPIED]
 
 
 def test_a_statement_that_is_kept_is_sent_only_with_every_value_it_needs(database):

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, insert, sele
 
 from healthvisit.access.reach import PERMITTED, Reach
 from healthvisit.access.requester import Requester
+from healthvisit.database import at_once
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps
 from healthvisit.record import ids, instants, ownership, predicate, references, rows
@@ -344,6 +345,10 @@ class Writer:
         return found
 
     def _put(self, writings: Sequence[Writing], fresh: Sequence[Writing]) -> None:
+        with at_once(self.connection):
+            self._put_rows(writings, fresh)
+
+    def _put_rows(self, writings: Sequence[Writing], fresh: Sequence[Writing]) -> None:
         rows.put(
             self.connection,
             resource,
