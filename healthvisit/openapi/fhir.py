@@ -12,6 +12,7 @@ from healthvisit.faces.rest import capability, exporting
 from healthvisit.faces.rest.capability import Route
 from healthvisit.faces.rest.interactions import APPS, SERVED
 from healthvisit.faces.rest.operations import OPERATIONS, Level, Operation
+from healthvisit.faces.rest.search import IN_COMPARTMENT
 from healthvisit.openapi.shapes import (
     ID,
     INSTANT,
@@ -140,9 +141,8 @@ def interactions(method: str, shape: str) -> Iterator[Interaction]:
             if letter in letters and (type_ != "AuditEvent" or told in capability.OF_AUDIT):
                 yield Interaction(code, type_, letter)
     elif (method, shape) == capability.COMPARTMENT:
-        for type_ in reach.CHILD_TYPES:
-            if type_ != "Patient":
-                yield Interaction("search-compartment", type_, "s")
+        for type_ in IN_COMPARTMENT:
+            yield Interaction("search-compartment", type_, "s")
     elif level := _OF_OPERATIONS.get(shape):
         for each in OPERATIONS:
             if level in each.levels and method in each.methods:

@@ -82,6 +82,13 @@ await tell({
     const searchParams = { identifier: byMark(mark) };
     assert.deepEqual(ids(await client.search({ resourceType, searchParams, options })), [id]);
   },
+  async "searches in one child's compartment and over several types"(mark) {
+    const { id } = await kept(mark);
+    const compartment = { resourceType: "Patient", id: service.child };
+    const searchParams = { identifier: byMark(mark) };
+    assert.deepEqual(ids(await client.search({ resourceType, compartment, searchParams })), [id]);
+    assert.deepEqual(ids(await client.search({ searchParams: { _id: id, _type: resourceType } })), [id]);
+  },
   async "sends a transaction"(mark) {
     const answer = await client.transaction({ body: visit(mark) });
     assert.deepEqual(statuses(answer), ["201", "201", "201"]);
