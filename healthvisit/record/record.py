@@ -418,7 +418,8 @@ class Record:
             if not ownership.is_shared(type_) or _same(standing.get((type_, id_)), body):
                 continue
             self._permit(type_, "c")
-            validation.checked(body, type=type_, definitions=definitions)
+            # Few and asked once for each version: these are read by both readers.
+            validation.checked(body, type=type_, definitions=definitions, second_reader=True)
             found: list[str] = []
             references.rewritten(body, {}, found)
             method = "PUT" if (type_, id_) in standing else "POST"

@@ -1,29 +1,20 @@
-"""Value sets and code systems that ship with the service: their codes, and whether a code is among them.
+"""Operations on value sets and code systems: their codes, and whether a code is among them.
 
-Terminology of others (SNOMED CT, LOINC) is not held here: a value set that takes in a whole system of theirs
-cannot be expanded, and says so. https://hl7.org/fhir/R4/terminology-service.html
+https://hl7.org/fhir/R4/terminology-service.html
 """
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
 
-from healthvisit.definitions import Definitions, UnknownDefinition
+from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON
-from healthvisit.record import instants
+from healthvisit.record import instants, valueset
 from healthvisit.record.errors import Invalid, Issue, NotFound, Unprocessable
 from healthvisit.record.package import named
 from healthvisit.record.record import Record
+from healthvisit.record.valueset import Concept, NotHeld
 
 Words = Mapping[str, Sequence[str]]
-
-_DEEPEST = 10
-
-
-class Concept(NamedTuple):
-    system: str
-    code: str
-    display: str | None
 
 
 def expand(record: Record, id_: str | None, parameters: Words) -> JSON:
@@ -38,7 +29,7 @@ def expand(record: Record, id_: str | None, parameters: Words) -> JSON:
         words = next(iter(parameters.get("filter", ())), "").casefold().split()
         found = [
             each
-            for each in concepts(value_set, inside.definitions)
+            for each in _concepts(value_set, inside.definitions)
             if all(word in f"{each.code} {each.display or ''}".casefold() for word in words)
         ]
         offset = _whole("offset", parameters) or 0
@@ -82,7 +73,7 @@ def validate_code(record: Record, id_: str | None, parameters: Words, objects: M
         inside.permit("ValueSet", "r")
         value_set = named(inside.definitions, "ValueSet", id_, parameters, "valueSetVersion")
         asked = _asked(parameters, objects)
-        known = {(each.system, each.code): each for each in concepts(value_set, inside.definitions)}
+        known = {(each.system, each.code): each for each in _concepts(value_set, inside.definitions)}
         # A code without its system is in the set when the set has it of any system.
         found = next(
             (
@@ -123,7 +114,9 @@ def lookup(record: Record, parameters: Words, objects: Mapping[str, JSON]) -> JS
             raise Invalid((Issue("required", "The code's system is needed.", "system"),))
         given = {"url": [system], **({"version": parameters["version"]} if "version" in parameters else {})}
         found = named(inside.definitions, "CodeSystem", None, given, "version")
-        concept = next((each for each in _listed(found.get("concept", ())) if each["code"] == code), None)
+        concept = next(
+            (each for each in valueset.listed(found.get("concept", ())) if each["code"] == code), None
+        )
         if concept is None:
             raise NotFound
         texts = {
@@ -138,79 +131,12 @@ def lookup(record: Record, parameters: Words, objects: Mapping[str, JSON]) -> JS
         }
 
 
-def concepts(value_set: JSON, definitions: Definitions) -> list[Concept]:
-    """Each code of the value set once, in its order. Raises Unprocessable where it cannot be worked out here."""
-    return list(dict.fromkeys(_composed(value_set, definitions, _DEEPEST)))
-
-
-def _composed(value_set: JSON, definitions: Definitions, depth: int) -> Iterator[Concept]:
-    compose = value_set.get("compose")
-    if compose is None:
-        for each in _contained(value_set.get("expansion", {})):
-            yield Concept(each.get("system", ""), each["code"], each.get("display"))
-        return
-    left_out = {
-        each[:2] for part in compose.get("exclude", ()) for each in _included(part, definitions, depth)
-    }
-    for part in compose["include"]:
-        yield from (each for each in _included(part, definitions, depth) if each[:2] not in left_out)
-
-
-def _contained(expansion: JSON) -> Iterator[JSON]:
-    for each in expansion.get("contains", ()):
-        if "code" in each:
-            yield each
-        yield from _contained(each)
-
-
-def _included(part: JSON, definitions: Definitions, depth: int) -> list[Concept]:
-    """One include or exclude: the codes that are in its system and in each of its value sets."""
-    found: list[Concept] | None = None
-    if "filter" in part or not depth:
-        raise _unknown()
-    if "concept" in part:
-        displays = _displays(part["system"], definitions)
-        found = [
-            Concept(part["system"], each["code"], each.get("display") or displays.get(each["code"]))
-            for each in part["concept"]
-        ]
-    elif "system" in part:
-        try:
-            system = definitions.by_url(part["system"])
-        except UnknownDefinition:
-            raise _unknown() from None
-        if system.get("content") != "complete":
-            raise _unknown()
-        found = [
-            Concept(part["system"], each["code"], each.get("display"))
-            for each in _listed(system.get("concept", ()))
-        ]
-    for url in part.get("valueSet", ()):
-        try:
-            inner = list(_composed(definitions.by_url(url), definitions, depth - 1))
-        except UnknownDefinition:
-            raise _unknown() from None
-        among = {each[:2] for each in inner}
-        found = inner if found is None else [each for each in found if each[:2] in among]
-    return found or []
-
-
-def _displays(system: str, definitions: Definitions) -> Mapping[str, Any]:
+def _concepts(value_set: JSON, definitions: Definitions) -> list[Concept]:
     try:
-        listed = _listed(definitions.by_url(system).get("concept", ()))
-    except UnknownDefinition:
-        return {}
-    return {each["code"]: each.get("display") for each in listed}
-
-
-def _listed(concepts: Sequence[JSON]) -> Iterator[JSON]:
-    for each in concepts:
-        yield each
-        yield from _listed(each.get("concept", ()))
-
-
-def _unknown() -> Unprocessable:
-    return Unprocessable((Issue("not-supported", "It draws on terminology that is not held here."),))
+        return valueset.concepts(value_set, definitions)
+    except NotHeld:
+        issue = Issue("not-supported", "It draws on terminology that is not held here.")
+        raise Unprocessable((issue,)) from None
 
 
 def _asked(parameters: Words, objects: Mapping[str, JSON]) -> list[tuple[str | None, str]]:
