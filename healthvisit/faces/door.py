@@ -19,7 +19,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import ParamSpec, TypeVar, cast
 from zoneinfo import ZoneInfo
 
-from flask import Flask, Response, current_app, g, request, session
+from flask import Flask, Request, Response, current_app, g, request, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from werkzeug.exceptions import BadRequest
 
@@ -115,6 +116,7 @@ def install(app: Flask, house: House) -> None:
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
     )
+    app.session_interface = _Sessions()
     _forms.init_app(app)
     app.before_request(_before)
     app.after_request(_after)
@@ -202,6 +204,15 @@ def without_cookie(view: Callable[P, R]) -> Callable[P, R]:
     """Mark a view that never looks at a cookie, so that a form token would guard nothing."""
     _forms.exempt(view)
     return view
+
+
+class _Sessions(SecureCookieSessionInterface):
+    """Where a token is taken the cookie is not even opened."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return (
+            self.make_null_session(app) if takes_token(request.path) else super().open_session(app, request)
+        )
 
 
 def _of_token() -> Requester:

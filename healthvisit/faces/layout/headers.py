@@ -52,8 +52,7 @@ def install(app: Flask) -> None:
 
 
 def _dressed(response: Response) -> Response:
-    for name, value in _ALWAYS.items():
-        response.headers.setdefault(name, value)
+    response.headers.extend(_ALWAYS)
     response.headers.setdefault("Content-Security-Policy", policy())
     if door.house().settings.base_url.startswith("https://"):
         response.headers["Strict-Transport-Security"] = HSTS
