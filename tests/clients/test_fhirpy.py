@@ -133,9 +133,17 @@ def test_fhirpy_sends_a_batch_whose_parts_stand_alone(service):
 
 def test_fhirpy_creates_only_what_is_not_there(service, kept):
     mark = kept["identifier"][0]["value"]
-    # get_or_create sends its condition in the address, as one other server has it; FHIR has a header for it.
     conditional = client(service, **{"If-None-Exist": f"identifier={MARK}|{mark}"})
     assert named(conditional, service.an_observation(mark)).create().id == kept.id
+
+
+def test_fhirpy_is_told_that_its_own_kind_of_condition_is_none_of_fhir(service, kept):
+    mark = kept["identifier"][0]["value"]
+    # get_or_create states its condition in the address.
+    of_mark = client(service).resources("Observation").search(identifier=f"{MARK}|{mark}")
+    with pytest.raises(OperationOutcome):
+        of_mark.get_or_create(named(client(service), service.an_observation(mark)))
+    assert [each.id for each in of_mark.fetch_all()] == [kept.id]
 
 
 def test_fhirpy_asks_for_everything_of_a_child(service, kept):

@@ -91,6 +91,9 @@ def create(type_: str) -> Response:
     body = wire.body()
     # One resource takes the same stairs as a bundle of one, so that scores and receipts are made in one place.
     request_: JSON = {"method": "POST", "url": known(type_, "c")}
+    if wire.query():
+        # Some clients state their condition here: to read past it would store the same thing twice.
+        raise Invalid("A create has no query: what it depends on is said in If-None-Exist.")
     if (criteria := request.headers.get("If-None-Exist")) is not None:
         request_["ifNoneExist"] = criteria
     _refuse_another_type(type_, body)
