@@ -225,6 +225,8 @@ class Client:
         self.connection = http.client.HTTPConnection("127.0.0.1", port)
 
     def sent(self, request: Request, **headers: str) -> tuple[int, http.client.HTTPMessage, bytes]:
+        # The server hangs up on who has been silent for long: each request here begins anew.
+        self.connection.close()
         self.connection.request(*request, self.headers | headers)
         answer = self.connection.getresponse()
         return answer.status, answer.headers, answer.read()
