@@ -42,6 +42,8 @@ class ClientApp:
     jwks: Mapping[str, Any] | None
     account: str | None
     first_party: bool
+    launch_uri: str | None = None
+    introspects: bool = False
 
     @property
     def confidential(self) -> bool:
@@ -58,6 +60,8 @@ def register(
     account: str | None = None,
     first_party: bool = False,
     client_id: str | None = None,
+    launch_uri: str | None = None,
+    introspects: bool = False,
 ) -> str:
     """The new app's client id.
 
@@ -66,6 +70,8 @@ def register(
     jwks: public JWK Set of an app that authenticates: RSA of 2048 bits or more, or EC P-384, each with a kid.
     account: the system-client account that a system acts as.
     first_party: an app of the service itself; people are not asked for consent.
+    launch_uri: where health visitors open the app for one child.
+    introspects: a resource server: it may ask about every app's tokens. One that asks for none has no scope.
     Raises BadRegistration.
     """
     try:
@@ -74,16 +80,23 @@ def register(
         raise BadRegistration(str(error)) from error
     if not set(scope.split(" ")) & scopes.PLAIN <= PLAIN_OFFERED:
         raise BadRegistration("openid and fhirUser are not offered")
-    for uri in redirect_uris:
+    for uri in (*redirect_uris, *((launch_uri,) if launch_uri is not None else ())):
         _check_redirect_uri(uri)
+    if launch_uri is not None and not redirect_uris:
+        raise BadRegistration("an app that is opened for a child needs a redirect address")
     if jwks is not None:
         _check_jwks(jwks)
     is_system = account is not None
+    if introspects and jwks is None:
+        raise BadRegistration("a resource server has keys")
+    only_introspects = introspects and not is_system and not redirect_uris
+    if only_introspects and scope:
+        raise BadRegistration("a resource server that acts for nobody has no scope")
     if is_system and (jwks is None or redirect_uris):
         raise BadRegistration("a system client has keys and no redirect address")
-    if not is_system and not redirect_uris:
+    if not is_system and not redirect_uris and not only_introspects:
         raise BadRegistration("an app for people needs a redirect address")
-    if any((scope_.context == "system") != is_system for scope_ in asked) or not asked:
+    if any((scope_.context == "system") != is_system for scope_ in asked) or bool(asked) == only_introspects:
         raise BadRegistration("system/ scopes are for system clients, and for them alone")
     client_id = client_id or secrets.token_urlsafe(16)
     if len(client_id) > 200 or not client_id.isascii() or not client_id.isprintable():
@@ -98,6 +111,8 @@ def register(
             jwks=None if jwks is None else json.dumps(jwks),
             account=account,
             first_party=first_party,
+            launch_uri=launch_uri,
+            introspects=introspects,
             active=True,
         )
     )
@@ -121,6 +136,8 @@ def find(connection: Connection, client_id: str) -> ClientApp | None:
         jwks=None if row.jwks is None else json.loads(row.jwks),
         account=row.account,
         first_party=row.first_party,
+        launch_uri=row.launch_uri,
+        introspects=row.introspects,
     )
 
 

@@ -18,6 +18,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    false,
 )
 
 from healthvisit.database import metadata
@@ -88,6 +89,9 @@ client_app = Table(
     Column("account", Text, ForeignKey("account.id")),  # whom a system client acts as
     Column("first_party", Boolean, nullable=False),
     Column("active", Boolean, nullable=False),
+    Column("launch_uri", Text),  # where the app is opened for one child, from the service's own pages
+    # a resource server of ours: it may ask about the tokens of every app, not only its own
+    Column("introspects", Boolean, nullable=False, server_default=false()),
 )
 
 session = Table(
@@ -116,6 +120,7 @@ token_family = Table(
     Column("granted_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("revoked_at", BigInteger),
+    Column("encounter", Text),  # the one visit that the app was opened for
     Index(None, "account"),
     Index(None, "session"),
 )
@@ -130,6 +135,7 @@ authorization_code = Table(
     Column("code_challenge", Text, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("used_at", BigInteger),
+    Column("nonce", Text),  # of the app, for its id token
 )
 
 token = Table(
@@ -142,7 +148,23 @@ token = Table(
     Column("expires_at", BigInteger, nullable=False),
     Column("used_at", BigInteger),  # of a refresh token: when it was exchanged
     Column("revoked_at", BigInteger),
+    Column(
+        "salt", Text
+    ),  # of a refresh token that was exchanged: its successor is made of both, and kept nowhere
     Index(None, "family"),
+)
+
+# What one health visitor opened one app for; good once, for that person and that app.
+launch = Table(
+    "launch",
+    metadata,
+    Column("hash", Text, primary_key=True),
+    Column("account", Text, ForeignKey("account.id"), nullable=False),
+    Column("client", Text, ForeignKey("client_app.client_id"), nullable=False),
+    Column("child", Text, nullable=False),
+    Column("encounter", Text),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
 )
 
 used_assertion = Table(
@@ -162,4 +184,18 @@ sign_in_attempt = Table(
     Column("failures", Integer, nullable=False),
     Column("last_at", BigInteger, nullable=False),
     Column("wait_until", BigInteger, nullable=False),
+)
+
+# Who signed in, which app was given what kind of thing, and what was refused. Rows are added and never changed.
+account_event = Table(
+    "account_event",
+    metadata,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),  # events.Kind
+    Column("outcome", Text, nullable=False),  # done, refused or held
+    Column("account", Text),  # NULL where nobody is known by what was shown
+    Column("client", Text),
+    Column("request", Text, nullable=False),  # as in audit_event
+    Index(None, "account", "seq"),
 )

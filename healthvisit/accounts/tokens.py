@@ -5,9 +5,10 @@ without a row that stands it opens nothing. Whatever was granted together falls 
 """
 
 import hashlib
+import hmac
 import secrets
 import uuid
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as BadBase64
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -26,6 +27,9 @@ from healthvisit.accounts.tables import hashed, microseconds
 from healthvisit.exact_json import JSON, Malformed, loads
 
 CODE_LIFE_S = 60
+# A reply may be lost on the way to a tablet that is leaving the signal: so long it may ask again.
+GRACE_S = 30
+ID_TOKEN_LIFE_S = 300
 SKEW_S = 60
 MOST_TOKEN = 4096
 MOST_REMEMBERED = 10_000
@@ -46,7 +50,11 @@ class AccessToken(NamedTuple):
 
 @dataclass(frozen=True)
 class Family:
-    """One grant by one person to one app. child: the one child that patient/ scopes speak of."""
+    """One grant by one person to one app.
+
+    child: the one child that patient/ scopes speak of. encounter: the one visit that the app was opened for.
+    session: hash of the browser session that it was given in.
+    """
 
     id: str
     account: str
@@ -55,6 +63,8 @@ class Family:
     child: str | None
     epoch: int
     expires_at: int
+    encounter: str | None = None
+    session: str | None = None
 
 
 class Code(NamedTuple):
@@ -63,13 +73,24 @@ class Code(NamedTuple):
     family: Family
     redirect_uri: str
     code_challenge: str
+    nonce: str | None
 
 
 class Refresh(NamedTuple):
-    """A refresh token that can still be exchanged."""
+    """A refresh token that can be exchanged, or was a moment ago by a request whose reply may be lost."""
 
-    jti: str
+    secret: str
     family: Family
+
+
+class Standing(NamedTuple):
+    """A token that would be taken now. expires_at in seconds since 1970; kind is access or refresh."""
+
+    family: Family
+    kind: str
+    scope: str
+    expires_at: int
+    fhir_user: str | None
 
 
 class AccessTokens:
@@ -112,6 +133,32 @@ class AccessTokens:
         key = self.keys.newest
         header = {"alg": "ES256", "typ": "at+jwt", "kid": str(key.kid)}
         return jwt.encode(header, claims, key, algorithms=["ES256"])
+
+    def id_token(
+        self, family: Family, *, at: datetime, signed_in_at: int, nonce: str | None, fhir_user: str | None
+    ) -> str:
+        """Who signed in, for the app alone that asked. It opens nothing: it is no access token by its typ.
+
+        signed_in_at: seconds since 1970. nonce: the app's own. fhir_user: address of the person's resource.
+        Source: OpenID Connect Core 1.0 section 2; SMART App Launch 2.2, scopes for identity.
+        """
+        issued_at = int(at.timestamp())
+        claims: dict[str, Any] = {
+            "iss": self.issuer,
+            "aud": family.client,
+            "sub": family.account,
+            "iat": issued_at,
+            "exp": issued_at + ID_TOKEN_LIFE_S,
+            "auth_time": signed_in_at,
+        }
+        if nonce is not None:
+            claims["nonce"] = nonce
+        if fhir_user is not None:
+            claims["fhirUser"] = fhir_user
+        key = self.keys.newest
+        return jwt.encode(
+            {"alg": "ES256", "typ": "JWT", "kid": str(key.kid)}, claims, key, algorithms=["ES256"]
+        )
 
     def verified(self, token: str, *, at: datetime) -> AccessToken:
         """What the token says. Raises NotAdmitted unless this service signed it for itself and it is in date.
@@ -205,6 +252,7 @@ def open_family(
     at: datetime,
     life_s: int,
     child: str | None = None,
+    encounter: str | None = None,
     session_hash: str | None = None,
 ) -> Family:
     """A new grant. life_s: after it nothing of the family is renewed, however often it was."""
@@ -216,6 +264,8 @@ def open_family(
         child=child,
         epoch=epoch,
         expires_at=microseconds(at + timedelta(seconds=life_s)),
+        encounter=encounter,
+        session=session_hash,
     )
     connection.execute(
         insert(tables.token_family).values(
@@ -224,6 +274,7 @@ def open_family(
             client=client,
             scope=scope,
             child=child,
+            encounter=encounter,
             epoch=epoch,
             session=session_hash,
             granted_at=microseconds(at),
@@ -234,7 +285,14 @@ def open_family(
 
 
 def keep_code(
-    connection: Connection, code: str, family: Family, *, redirect_uri: str, code_challenge: str, at: datetime
+    connection: Connection,
+    code: str,
+    family: Family,
+    *,
+    redirect_uri: str,
+    code_challenge: str,
+    at: datetime,
+    nonce: str | None = None,
 ) -> None:
     """Make the code good for the family, once and for 60 seconds. code_challenge: PKCE S256."""
     connection.execute(
@@ -244,6 +302,7 @@ def keep_code(
             client=family.client,
             redirect_uri=redirect_uri,
             code_challenge=code_challenge,
+            nonce=nonce,
             expires_at=microseconds(at + timedelta(seconds=CODE_LIFE_S)),
         )
     )
@@ -270,12 +329,80 @@ def use_code(connection: Connection, code: str, *, client: str, at: datetime) ->
     family = _standing_family(connection, row.family, at)
     if family is None or row.expires_at <= microseconds(at):
         return None
-    return Code(family, row.redirect_uri, row.code_challenge)
+    return Code(family, row.redirect_uri, row.code_challenge, row.nonce)
 
 
 def new_refresh(connection: Connection, family: Family) -> str:
-    """A refresh token of the family; it expires with the family."""
+    """The first refresh token of the family; it expires with the family."""
     secret = secrets.token_urlsafe(32)
+    _keep_refresh(connection, secret, family)
+    return secret
+
+
+def refreshable(connection: Connection, secret: str, *, client: str, at: datetime) -> Refresh | None:
+    """The refresh token that can be exchanged, or None.
+
+    One that another app shows, or that was exchanged more than a moment ago, was stolen: its family falls.
+    """
+    row = connection.execute(
+        select(tables.token).where(tables.token.c.jti == hashed(secret), tables.token.c.kind == "refresh")
+    ).one_or_none()
+    if row is None:
+        return None
+    family = _standing_family(connection, row.family, at)
+    if family is None or family.client != client:
+        revoke_family(connection, row.family, at=at)
+        return None
+    if row.revoked_at is not None or row.expires_at <= microseconds(at):
+        return None
+    if row.used_at is not None and not _may_be_lost(row.used_at, row.salt, at):
+        revoke_family(connection, row.family, at=at)
+        return None
+    return Refresh(secret, family)
+
+
+def exchange(connection: Connection, refresh: Refresh, *, at: datetime) -> str | None:
+    """The refresh token's only successor: however many requests ask for it at once, all are told the same.
+
+    None, and the family falls, where it was exchanged too long ago or its successor is in use already.
+    Source: RFC 9700 section 4.14.2.
+    """
+    token = tables.token.c
+    jti = hashed(refresh.secret)
+    salt = secrets.token_urlsafe(32)
+    used = connection.execute(
+        update(tables.token)
+        .where(token.jti == jti, token.used_at.is_(None))
+        .values(used_at=microseconds(at), salt=salt)
+    )
+    if used.rowcount == 1:
+        # Whoever shows this one was told of it: what came before can no longer have been lost.
+        connection.execute(
+            update(tables.token)
+            .where(token.family == refresh.family.id, token.kind == "refresh", token.jti != jti)
+            .values(salt=None)
+        )
+        successor = _successor(refresh.secret, salt)
+        _keep_refresh(connection, successor, refresh.family)
+        return successor
+    row = connection.execute(select(token.used_at, token.salt).where(token.jti == jti)).one()
+    if not _may_be_lost(row.used_at, row.salt, at):
+        revoke_family(connection, refresh.family.id, at=at)
+        return None
+    return _successor(refresh.secret, row.salt)
+
+
+def _may_be_lost(used_at: int, salt: str | None, at: datetime) -> bool:
+    return salt is not None and microseconds(at) <= used_at + GRACE_S * 1_000_000
+
+
+def _successor(secret: str, salt: str) -> str:
+    # Made again from what the app holds and what the database holds; neither alone is enough.
+    digest = hmac.digest(salt.encode("ascii"), secret.encode("utf-8"), "sha256")
+    return urlsafe_b64encode(digest).decode("ascii").rstrip("=")
+
+
+def _keep_refresh(connection: Connection, secret: str, family: Family) -> None:
     connection.execute(
         insert(tables.token).values(
             jti=hashed(secret),
@@ -285,36 +412,25 @@ def new_refresh(connection: Connection, family: Family) -> str:
             expires_at=family.expires_at,
         )
     )
-    return secret
 
 
-def refreshable(connection: Connection, secret: str, *, client: str, at: datetime) -> Refresh | None:
-    """The refresh token, not used up yet, or None. One that was used before brings its family down."""
+def standing(connection: Connection, jti: str, *, at: datetime) -> Standing | None:
+    """The token, where it would be taken now. jti: as in `revoke`."""
     row = connection.execute(
-        select(tables.token).where(tables.token.c.jti == hashed(secret), tables.token.c.kind == "refresh")
+        select(tables.token, tables.account.c.fhir_user)
+        .join(tables.token_family, tables.token_family.c.id == tables.token.c.family)
+        .join(tables.account, tables.account.c.id == tables.token_family.c.account)
+        .where(
+            tables.token.c.jti == jti,
+            tables.token.c.used_at.is_(None),
+            tables.token.c.revoked_at.is_(None),
+            tables.token.c.expires_at > microseconds(at),
+        )
     ).one_or_none()
-    if row is None:
+    family = None if row is None else _standing_family(connection, row.family, at)
+    if row is None or family is None:
         return None
-    family = _standing_family(connection, row.family, at)
-    if row.used_at is not None or (family is not None and family.client != client):
-        revoke_family(connection, row.family, at=at)
-        return None
-    if family is None or row.revoked_at is not None or row.expires_at <= microseconds(at):
-        return None
-    return Refresh(row.jti, family)
-
-
-def use_refresh(connection: Connection, refresh: Refresh, *, at: datetime) -> bool:
-    """Use the refresh token up; False, and its family falls, where another request was faster."""
-    used = connection.execute(
-        update(tables.token)
-        .where(tables.token.c.jti == refresh.jti, tables.token.c.used_at.is_(None))
-        .values(used_at=microseconds(at))
-    )
-    if used.rowcount != 1:
-        revoke_family(connection, refresh.family.id, at=at)
-        return False
-    return True
+    return Standing(family, row.kind, row.scope, row.expires_at // 1_000_000, row.fhir_user)
 
 
 def revoke(connection: Connection, jti: str, *, client: str, at: datetime) -> None:
@@ -359,7 +475,17 @@ def _standing_family(connection: Connection, id_: str, at: datetime) -> Family |
     row = connection.execute(_family(id_, at)).one_or_none()
     if row is None:
         return None
-    return Family(row.id, row.account, row.client, row.scope, row.child, row.epoch, row.expires_at)
+    return Family(
+        row.id,
+        row.account,
+        row.client,
+        row.scope,
+        row.child,
+        row.epoch,
+        row.expires_at,
+        row.encounter,
+        row.session,
+    )
 
 
 def _family(id_: str, at: datetime) -> Select[Any]:

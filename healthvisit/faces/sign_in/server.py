@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple, cast
 
 from authlib.common.urls import add_params_to_uri
+from authlib.consts import default_json_headers
 from authlib.integrations.flask_oauth2 import AuthorizationServer
 from authlib.oauth2 import OAuth2Error, OAuth2Request
 from authlib.oauth2.rfc6749 import (
@@ -27,6 +28,7 @@ from authlib.oauth2.rfc6749 import (
     InvalidRequestError,
     InvalidScopeError,
     OAuth2Payload,
+    TokenEndpoint,
     TokenMixin,
     UnsupportedResponseTypeError,
     grants,
@@ -64,6 +66,14 @@ CONTEXTS: dict[Role, frozenset[scopes.Context]] = {
 
 class BadAddress(Exception):
     """The app or its redirect address is not registered: the answer is shown in place and sent nowhere."""
+
+
+class Given(NamedTuple):
+    """What a token response is made of. successor: of the refresh token that was shown."""
+
+    family: Family
+    successor: str | None = None
+    nonce: str | None = None
 
 
 class Granted(NamedTuple):
@@ -114,6 +124,7 @@ class UsedCode(AuthorizationCodeMixin):
 
     def __init__(self, code: Code) -> None:
         self.family = code.family
+        self.nonce = code.nonce
         self.redirect_uri = code.redirect_uri
         self.code_challenge = code.code_challenge
 
@@ -194,8 +205,8 @@ class CodeGrant(grants.AuthorizationCodeGrant):
         used = tokens.use_code(_connection(), code, client=client.get_client_id(), at=door.house().clock())
         return None if used is None else UsedCode(used)
 
-    def authenticate_user(self, authorization_code: UsedCode) -> Family:
-        return authorization_code.family
+    def authenticate_user(self, authorization_code: UsedCode) -> Given:
+        return Given(authorization_code.family, nonce=authorization_code.nonce)
 
     def delete_authorization_code(self, _authorization_code: UsedCode) -> None:
         """Kept, used up, so that a second use is seen for what it is."""
@@ -216,10 +227,11 @@ class RefreshGrant(grants.RefreshTokenGrant):
         if asked is not None and not _within(asked, token.get_scope()):
             raise InvalidScopeError()
 
-    def authenticate_user(self, refresh_token: RefreshToken) -> Family:
-        if not tokens.use_refresh(_connection(), refresh_token.refresh, at=door.house().clock()):
+    def authenticate_user(self, refresh_token: RefreshToken) -> Given:
+        successor = tokens.exchange(_connection(), refresh_token.refresh, at=door.house().clock())
+        if successor is None:
             raise InvalidGrantError()
-        return refresh_token.refresh.family
+        return Given(refresh_token.refresh.family, successor)
 
     def revoke_old_credential(self, _refresh_token: RefreshToken) -> None:
         """Used up before the new one was made."""
@@ -252,6 +264,59 @@ class Revocation(RevocationEndpoint):
     def revoke_token(self, token: str, request: OAuth2Request) -> None:
         # Which app a token is of is read from its row, never from what was sent.
         tokens.revoke(_connection(), token, client=request.client.get_client_id(), at=door.house().clock())
+
+
+class Introspection(TokenEndpoint):
+    """RFC 7662: for an app that signs, about its own tokens; for a resource server of ours, about all.
+
+    Of a token that is unknown, over, or another's it is said that it is not active, and nothing else.
+    """
+
+    ENDPOINT_NAME = "introspection"
+    CLIENT_AUTH_METHODS: ClassVar = ["private_key_jwt"]
+
+    def create_endpoint_response(self, request: OAuth2Request) -> tuple[int, dict[str, Any], Any]:
+        client: Client = self.authenticate_endpoint_client(request)
+        found = self.authenticate_token(request, client)
+        return 200, {"active": False} if found is None else _described(found), default_json_headers
+
+    def authenticate_token(self, request: OAuth2Request, client: Client) -> tokens.Standing | None:
+        shown = request.form.get("token")
+        if not shown:
+            raise InvalidRequestError("A token is required.")
+        at = door.house().clock()
+        try:
+            jti = door.house().access_tokens.verified(shown, at=at).jti
+        except NotAdmitted:
+            jti = hashed(shown)
+        found = tokens.standing(_connection(), jti, at=at)
+        if found is None or not (client.app.introspects or found.family.client == client.app.client_id):
+            return None
+        return found
+
+
+def _described(found: tokens.Standing) -> dict[str, Any]:
+    family = found.family
+    answer = {
+        "active": True,
+        "scope": found.scope,
+        "client_id": family.client,
+        "sub": family.account,
+        "iss": door.house().settings.base_url,
+        "exp": found.expires_at,
+        **_context(family),
+    }
+    if found.kind == "access":
+        answer |= {"token_type": "Bearer", "aud": door.house().settings.fhir_base}
+    if found.fhir_user is not None and "fhirUser" in found.scope.split(" "):
+        answer["fhirUser"] = f"{door.house().settings.fhir_base}/{found.fhir_user}"
+    return answer
+
+
+def _context(family: Family) -> dict[str, Any]:
+    """What the app was opened for, as SMART names it."""
+    known = {"patient": family.child, "encounter": family.encounter}
+    return {name: id_ for name, id_ in known.items() if id_ is not None}
 
 
 class Payload(OAuth2Payload):
@@ -295,6 +360,7 @@ class Server(AuthorizationServer):
         self.register_grant(RefreshGrant)
         self.register_grant(SystemGrant)
         self.register_endpoint(Revocation)
+        self.register_endpoint(Introspection)
 
     def query_client(self, client_id: str) -> Client | None:
         found = clients.find(_connection(), client_id)
@@ -308,20 +374,20 @@ class Server(AuthorizationServer):
         self,
         grant_type: str,  # noqa: ARG002  the names are authlib's
         client: Client,
-        user: Family | None = None,
+        user: Given | None = None,
         scope: str | None = None,
         expires_in: int | None = None,  # noqa: ARG002
         include_refresh_token: bool = True,
     ) -> dict[str, Any]:
-        """The token response. user: the family it belongs to; None where a system asks for itself."""
+        """The token response. user: what it is made of; None where a system asks for itself."""
         here = door.house()
         at = here.clock()
         connection = _connection()
         life_s = here.settings.access_token_s
-        family = user
-        if family is None:
+        if user is None:
             life_s = min(life_s, SYSTEM_TOKEN_S)
-            family = _system_family(client.app, cast(str, scope), life_s)
+            user = Given(_system_family(client.app, cast(str, scope), life_s))
+        family = user.family
         granted = scope or family.scope
         # Nothing outlives the grant it came of, however late it was renewed.
         life_s = min(life_s, (family.expires_at - microseconds(at)) // 1_000_000)
@@ -332,10 +398,8 @@ class Server(AuthorizationServer):
             "scope": granted,
         }
         if include_refresh_token and "offline_access" in family.scope.split(" "):
-            answer["refresh_token"] = tokens.new_refresh(connection, family)
-        if family.child is not None:
-            answer["patient"] = family.child
-        return answer
+            answer["refresh_token"] = user.successor or tokens.new_refresh(connection, family)
+        return answer | _context(family)
 
     def save_token(self, _token: dict[str, Any], _request: OAuth2Request) -> None:
         """Kept when it was made."""
@@ -410,6 +474,15 @@ def token() -> Response:
 def revoke() -> Response:
     with connected(writing=True):
         return _answered_by(lambda: server.create_endpoint_response("revocation"))
+
+
+@blueprint.post("/introspect")
+@door.without_cookie
+@door.open_to_all
+def introspect() -> Response:
+    # An assertion is used up, whatever is asked with it.
+    with connected(writing=True):
+        return _answered_by(lambda: server.create_endpoint_response("introspection"))
 
 
 @blueprint.get("/jwks")

@@ -1,6 +1,7 @@
 """The authorization server, through HTTP. Threats D5 to D9, D11, D13 and the table of section 2.2."""
 
 import threading
+import uuid
 
 import pytest
 from joserfc.jwk import ECKey, RSAKey
@@ -354,18 +355,45 @@ def test_a_refresh_token_turns_and_its_second_use_takes_all_back(service):
     second = service.refresh(first["refresh_token"]).json
     assert second["refresh_token"] != first["refresh_token"]
     assert service.probe(second["access_token"]).status_code == 200
+    service.clock.wait(31)
     assert service.refresh(first["refresh_token"]).json["error"] == "invalid_grant"
     assert service.probe(second["access_token"]).status_code == 401
     assert service.refresh(second["refresh_token"]).json["error"] == "invalid_grant"
 
 
-def test_of_many_refreshes_at_once_at_most_one_succeeds_and_then_all_is_taken_back(service):
+def test_a_tablet_whose_reply_was_lost_asks_again_and_is_told_the_same(service):
+    lost = service.tokens()["refresh_token"]
+    first = service.refresh(lost).json
+    service.clock.wait(30)
+    again = service.refresh(lost).json
+    assert again["refresh_token"] == first["refresh_token"]
+    assert service.probe(again["access_token"]).status_code == 200
+    assert service.refresh(again["refresh_token"]).status_code == 200
+    assert not service.kept_in_clear(first["refresh_token"])
+
+
+def test_a_reply_that_was_used_was_not_lost(service):
+    first = service.tokens()["refresh_token"]
+    second = service.refresh(first).json["refresh_token"]
+    third = service.refresh(second).json
+    assert service.refresh(first).json["error"] == "invalid_grant"
+    assert service.probe(third["access_token"]).status_code == 401
+    assert service.refresh(third["refresh_token"]).json["error"] == "invalid_grant"
+
+
+def test_another_app_is_not_told_what_was_lost(service):
+    lost = service.tokens()["refresh_token"]
+    given = service.refresh(lost).json
+    assert service.refresh(lost, client_id=READER).json["error"] == "invalid_grant"
+    assert service.probe(given["access_token"]).status_code == 401
+
+
+def test_of_many_refreshes_at_once_comes_one_successor(service):
     refresh_token = service.tokens()["refresh_token"]
     answers = together(6, lambda: service.refresh(refresh_token))
-    given = [answer.json for answer in answers if answer.status_code == 200]
-    assert len(given) <= 1
-    for tokens in given:
-        assert service.probe(tokens["access_token"]).status_code == 401
+    assert {answer.status_code for answer in answers} == {200}
+    [successor] = {answer.json["refresh_token"] for answer in answers}
+    assert service.refresh(successor).status_code == 200
 
 
 def test_a_refresh_token_of_another_app_is_refused(service):
@@ -637,6 +665,86 @@ def test_revoking_what_is_unknown_or_anothers_answers_alike_and_does_nothing(ser
     assert service.probe(given["access_token"]).status_code == 200
     assert revoke(service, "").json["error"] == "invalid_request"
     assert revoke(service, "x", client_id="nobody").json["error"] == "invalid_client"
+
+
+# Asking about tokens.
+
+
+def with_keys(service, client_id, **registration):
+    with service.database.writing() as connection:
+        clients.register(
+            connection, name=client_id, client_id=client_id,
+            jwks={"keys": [service.system_key.as_dict(private=False)]}, **registration,
+        )  # fmt: skip
+
+
+def introspect(service, token, signer=a_service.SYSTEM, **changes):
+    signed = {
+        "token": token, "client_assertion_type": a_service.ASSERTION_TYPE,
+        "client_assertion": service.assertion(iss=signer, sub=signer, jti=str(uuid.uuid4())),
+    }  # fmt: skip
+    sent = {name: value for name, value in (signed | changes).items() if value is not None}
+    return service.app.test_client().post("/introspect", data=sent)
+
+
+def test_a_system_asks_about_its_own_token(service):
+    said = introspect(service, service.system_tokens().json["access_token"])
+    assert said.headers["Cache-Control"] == "no-store"
+    assert said.json == {
+        "active": True, "scope": SYSTEM_SCOPE, "client_id": "system", "sub": service.system_account,
+        "iss": "http://127.0.0.1:8000", "aud": "http://127.0.0.1:8000/fhir", "token_type": "Bearer",
+        "exp": 1_795_424_700,
+    }  # fmt: skip
+
+
+def test_a_resource_server_of_the_service_asks_about_every_apps_token(service):
+    with_keys(service, "gate", scope="", introspects=True)
+    given = service.tokens()
+    assert introspect(service, given["access_token"], "gate").json["client_id"] == "tablet"
+    assert introspect(service, given["refresh_token"], "gate").json["active"] is True
+    assert (
+        "access_token"
+        not in service.system_tokens(client_assertion=service.assertion(iss="gate", sub="gate")).json
+    )
+
+
+def test_of_a_token_that_is_not_active_nothing_else_is_said(service):
+    with_keys(service, "gate", scope="", introspects=True)
+    given = service.tokens()
+    header, claims = parts(given["access_token"])
+    # Another app's, forged, altered, unknown.
+    nobodys = [
+        (given["access_token"], a_service.SYSTEM),
+        (given["refresh_token"], a_service.SYSTEM),
+        (a_service.forged(header, claims, b"x" * 64), "gate"),
+        (claims["jti"], "gate"),
+        ("x", "gate"),
+        ("x" * 100_000, "gate"),
+    ]
+    for token, client in nobodys:
+        said = introspect(service, token, client)
+        assert (said.status_code, said.json) == (200, {"active": False})
+    turned = service.refresh(given["refresh_token"]).json
+    assert introspect(service, given["refresh_token"], "gate").json == {"active": False}
+    revoke(service, turned["access_token"])
+    assert introspect(service, turned["access_token"], "gate").json == {"active": False}
+    assert introspect(service, given["access_token"], "gate").json["active"] is True
+    service.clock.wait(600)
+    assert introspect(service, given["access_token"], "gate").json == {"active": False}
+    assert introspect(service, turned["refresh_token"], "gate").json["active"] is True
+    with service.database.writing() as connection:
+        people.raise_epoch(connection, service.nurse)
+    assert introspect(service, turned["refresh_token"], "gate").json == {"active": False}
+
+
+def test_only_who_signs_may_ask_about_a_token(service):
+    given = service.tokens()
+    unsigned = {"client_assertion": None, "client_assertion_type": None, "client_id": "tablet"}
+    said = introspect(service, given["access_token"], **unsigned)
+    assert (said.status_code, said.json["error"]) == (401, "invalid_client")
+    said = introspect(service, given["access_token"], client_assertion=service.assertion(aud="x"))
+    assert (said.status_code, said.json["error"]) == (401, "invalid_client")
+    assert introspect(service, None).json["error"] == "invalid_request"
 
 
 # An app of other makers, and one child.
