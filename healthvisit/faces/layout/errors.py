@@ -26,6 +26,7 @@ STATUS: dict[type[errors.RecordError], int] = {
     errors.MultipleMatches: 409,
     errors.Conflict: 409,
     errors.TooCostly: 413,
+    errors.TooMany: 429,
 }
 
 # Title, and what the reader can do now.
@@ -38,6 +39,7 @@ _WORDS = {
     413: ("That is too large to send", "Send less at a time."),
     415: ("That kind of content cannot be read here", "Go back and try again."),
     422: ("There is a problem with that request", "Go back and check what was entered."),
+    429: ("Too many requests at once", "Wait a minute, then try again."),
     500: ("Sorry, there is a problem with the service", "Nothing was stored. Try again later."),
     503: ("The record cannot be reached just now", "Nothing was stored. Try again in a minute."),
 }

@@ -20,6 +20,7 @@ RAISED = {
     "many": errors.MultipleMatches("Poppy Ashworth"),
     "conflict": errors.Conflict("Poppy Ashworth"),
     "costly": errors.TooCostly("Poppy Ashworth"),
+    "at-once": errors.TooMany("Poppy Ashworth"),
     "unavailable": Unavailable("Poppy Ashworth"),
     "fault": KeyError("Poppy Ashworth"),
 }
@@ -46,7 +47,7 @@ def app(furnished, tmp_path, monkeypatch):
     [
         ("invalid", 400), ("unprocessable", 422), ("not-found", 404), ("gone", 404), ("forbidden", 403),
         ("version", 409), ("many", 409), ("conflict", 409),
-        ("costly", 413), ("unavailable", 503), ("fault", 500),
+        ("costly", 413), ("at-once", 429), ("unavailable", 503), ("fault", 500),
         ("404", 404), ("405", 405), ("413", 413), ("500", 500), ("418", 418),
     ],
 )  # fmt: skip
