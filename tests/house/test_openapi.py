@@ -7,6 +7,7 @@ from schemathesis import openapi
 
 from healthvisit.exact_json import dumps, loads
 from healthvisit.openapi import ADDRESS, document
+from healthvisit.openapi.document import OTHERS
 
 
 @pytest.fixture
@@ -38,6 +39,11 @@ def test_every_route_is_in_the_document_and_nothing_else_is(app, told):
         for method in rule.methods - {"HEAD", "OPTIONS", *_refused(rule)}
     }
     assert found == every
+
+
+def test_every_route_outside_fhir_says_what_it_does(app):
+    endpoints = {rule.endpoint for rule in app.url_map.iter_rules() if not rule.endpoint.startswith("rest.")}
+    assert endpoints <= OTHERS.keys()
 
 
 def test_the_document_is_open_to_all_and_names_nobody(app, told):
