@@ -102,11 +102,13 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """A connection whose work is committed when the block ends, and undone when it raises."""
         if not self.is_sqlite:
-            with _told_apart(), self.engine.begin() as connection:
+            with _kept() as kept, _told_apart(), self.engine.begin() as connection:
+                connection.info[_WHEN_KEPT] = kept
                 yield connection
             return
-        with _told_apart(), self._writer, self.engine.connect() as connection:
+        with _kept() as kept, _told_apart(), self._writer, self.engine.connect() as connection:
             connection = connection.execution_options(immediate=True)
+            connection.info[_WHEN_KEPT] = kept
             with connection.begin():
                 yield connection
 
@@ -384,8 +386,27 @@ class _Gathered:
                 part.outcome = outcome
 
     def _keep(self, rows: Sequence[Row]) -> None:
-        with self._adding() as connection:
+        with _kept() as kept, self._adding() as connection:
+            connection.info[_WHEN_KEPT] = kept
             self._put(connection, rows)
+
+
+def when_kept(connection: Connection, then: Callable[[], None]) -> None:
+    """Have `then` called once what is written on this connection is committed; never where it is undone, nor
+    where nobody can tell."""
+    connection.info[_WHEN_KEPT].append(then)
+
+
+_WHEN_KEPT = "when kept"
+
+
+@contextmanager
+def _kept() -> Iterator[list[Callable[[], None]]]:
+    """What is to be called when the block, in which the transaction ends, has ended well."""
+    waiting: list[Callable[[], None]] = []
+    yield waiting
+    for each in waiting:
+        each()
 
 
 @contextmanager

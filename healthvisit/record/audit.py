@@ -14,15 +14,11 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, false, func, or_, s
 from healthvisit.access.reach import Reach
 from healthvisit.access.requester import Requester
 from healthvisit.exact_json import JSON
-from healthvisit.record import ids, instants, predicate, references, rows
+from healthvisit.record import chain, ids, instants, predicate, references
 from healthvisit.record.errors import Invalid, Issue
 from healthvisit.record.search import date as dates
 from healthvisit.record.tables import audit_event, resource
 
-_COLUMNS = (
-    "id", "recorded_at", "interaction", "outcome", "account", "role", "client", "type", "resource_id",
-    "version", "child_rid", "request", "detail",
-)  # fmt: skip
 DONE, REFUSED, FAILED = 0, 4, 8
 
 _ACTIONS = {
@@ -67,6 +63,7 @@ def told(
 ) -> list[tuple[Any, ...]]:
     """One row per event, for `put`. request: one id for all events of one request."""
     recorded_at = instants.micros(at)
+    boroughs = ",".join(sorted(requester.boroughs)) or None
     return [
         (
             ids.next_id(),
@@ -82,14 +79,15 @@ def told(
             event.child_rid,
             request,
             event.detail,
+            boroughs,
         )
         for event in events
     ]
 
 
 def put(connection: Connection, told: Sequence[tuple[Any, ...]]) -> None:
-    """Write the events down, in their order."""
-    rows.put(connection, audit_event, _COLUMNS, told)
+    """Write the events down, in their order, chained to those before them."""
+    chain.put(connection, told)
 
 
 def undone(events: Iterable[Event], outcome: int) -> None:

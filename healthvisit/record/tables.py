@@ -232,7 +232,28 @@ audit_event = Table(
     Column("child_rid", Rid),
     Column("request", Text, nullable=False),  # one id for all events of one request
     Column("detail", Text),  # an operation's name, and what it came to in numbers
+    Column("boroughs", Text),  # GSS codes that the account worked for then, with commas
+    # its place in the chain (record/chain.py); none for what was written before there was one
+    Column("stream", BigInteger),
+    Column("place", BigInteger),
+    Column("before", LargeBinary),
+    Column("hash", LargeBinary),
     Index(None, "child_rid", "seq"),
+    Index("ix_audit_event_stream_place", "stream", "place", unique=True),
+)
+
+# How far the streams of the audit had come; chained as well.
+audit_anchor = Table(
+    "audit_anchor",
+    metadata,
+    Column("number", Rid, primary_key=True),
+    Column("recorded_at", BigInteger, nullable=False),
+    # greatest seq then, where every stream was looked at; else only those of the process that made it
+    Column("through", BigInteger),
+    Column("unchained", BigInteger, nullable=False),  # events from before the chain began
+    Column("heads", Text, nullable=False),  # JSON: [stream, place, hash in hexadecimal] of each
+    Column("before", LargeBinary, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
 )
 
 # One Bulk Data export: what was asked, by whom, who works on it now, and what came of it. Kept after its files.
