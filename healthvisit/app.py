@@ -1,6 +1,8 @@
 """Builds the app: the only place that knows every room."""
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 from flask import Flask
 
@@ -8,6 +10,12 @@ from healthvisit import definitions, exports, openapi
 from healthvisit.config import Settings
 from healthvisit.database import Database
 from healthvisit.faces import commissioning, door, layout, parents, rest, sign_in, tablet
+
+
+class _App(Flask):
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        # No view here is a coroutine: asking whether it is one takes longer than a view's own first line.
+        return func
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -18,7 +26,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         database=Database(settings.database_url),
         definitions=definitions.load(settings.definitions_folder, settings.instruments()),
     )
-    app = Flask(__name__, static_folder=None, template_folder=None)
+    app = _App(__name__, static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.body_limit_bytes
     layout.install(app)
     for face in (rest, sign_in, tablet, parents, commissioning, layout):

@@ -13,12 +13,15 @@ from base64 import b64encode
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from flask import Response, request
+from werkzeug.datastructures import Accept, MIMEAccept
 from werkzeug.exceptions import NotAcceptable, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.http import parse_accept_header
 
 from healthvisit.database import Contended
 from healthvisit.exact_json import JSON, dumps, loads
@@ -45,14 +48,19 @@ _WEAK_TAG = re.compile(r'W/"([1-9][0-9]*)"\Z')
 
 def agree_media_type() -> None:
     """Raises NotAcceptable unless the requester takes JSON. _format overrides Accept."""
-    asked = request.args.get("_format")
-    if asked is not None:
+    if request.query_string and (asked := request.args.get("_format")) is not None:
         if asked.split(";")[0].strip() not in _FORMATS:
             raise NotAcceptable("This service speaks application/fhir+json only.")
         return
-    if not request.accept_mimetypes or request.accept_mimetypes.best_match(_JSON_TYPES):
-        return
-    raise NotAcceptable("This service speaks application/fhir+json only.")
+    if not _takes_json(request.headers.get("Accept", "")):
+        raise NotAcceptable("This service speaks application/fhir+json only.")
+
+
+# An app says the same every time.
+@lru_cache(maxsize=256)
+def _takes_json(accept: str) -> bool:
+    found = parse_accept_header(accept, MIMEAccept)
+    return not found or found.best_match(_JSON_TYPES) is not None
 
 
 def body() -> JSON:
@@ -219,16 +227,21 @@ def finished(response: Response) -> Response:
     """The answer indented where _pretty asks, and packed where its reader takes gzip and it is worth it."""
     if response.is_streamed or response.direct_passthrough or "Content-Encoding" in response.headers:
         return response
-    if request.args.get("_pretty") == "true" and response.mimetype in _JSON_TYPES:
+    if request.query_string and request.args.get("_pretty") == "true" and response.mimetype in _JSON_TYPES:
         response.set_data(msgspec.json.format(response.get_data(), indent=2))
     text = response.get_data()
     if len(text) < _PACKED_FROM_BYTES:
         return response
     response.vary.add("Accept-Encoding")
-    if request.accept_encodings.quality("gzip") > 0:
+    if _takes_gzip(request.headers.get("Accept-Encoding", "")):
         response.set_data(gzip.compress(text, compresslevel=_PACKING, mtime=0))
         response.headers["Content-Encoding"] = "gzip"
     return response
+
+
+@lru_cache(maxsize=256)
+def _takes_gzip(encodings: str) -> bool:
+    return parse_accept_header(encodings, Accept).quality("gzip") > 0
 
 
 def http_date(at: datetime) -> str:
