@@ -22,6 +22,9 @@ from healthvisit.definitions import Definitions
 from healthvisit.record import record as the_record
 from tests import builders
 
+# SQLite has no server that could hang up, and one writer at a time.
+collect_ignore = [] if "HEALTHVISIT_TEST_DATABASE" in os.environ else ["test_database_server.py"]
+
 # Makes a copy of one template, in the folder given, and tells its URL.
 Copy = Callable[[Path], str]
 

@@ -4,10 +4,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import Column, Integer, Table, Text, bindparam, select, text
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 
-from healthvisit.database import LEAST_COPIED, Contended, Database, at_once, metadata, sent
+from healthvisit.database import LEAST_COPIED, at_once, sent
 from healthvisit.record import rows
 from healthvisit.record.tables import search_string, search_token
 
@@ -122,43 +122,3 @@ def test_a_statement_that_is_kept_is_sent_only_with_every_value_it_needs(databas
         assert sent(connection, statement, code="b") == [(2,)]
         with pytest.raises(KeyError):
             sent(connection, statement)
-
-
-@pytest.fixture
-def postgresql(database: Database) -> Database:
-    if database.is_sqlite:
-        pytest.skip("SQLite has no server")
-    return database
-
-
-def test_a_connection_that_the_server_has_closed_is_not_used_again(postgresql):
-    database = postgresql
-    for _ in range(2):
-        assert database.answers()
-        database.add(put, [row("x", len(kept(database)))])
-        with database.writing() as connection:
-            connection.execute(
-                text("select pg_terminate_backend(pid, 5000) from pg_stat_activity"
-                     " where datname = current_database() and pid != pg_backend_pid()")
-            )  # fmt: skip
-    assert len(kept(database)) == 2
-
-
-def test_two_writers_who_wait_for_each_other_are_told_to_try_again(postgresql):
-    database = postgresql
-    pair = Table("pair", metadata, Column("id", Integer, primary_key=True), Column("name", Text))
-    metadata.remove(pair)
-    with database.writing() as connection:
-        pair.create(connection)
-        connection.execute(pair.insert(), [{"id": 1}, {"id": 2}])
-    both = threading.Barrier(2)
-
-    def write(first, second):
-        with database.writing() as connection:
-            connection.execute(pair.update().where(pair.c.id == first).values(name="x"))
-            both.wait(10)
-            connection.execute(pair.update().where(pair.c.id == second).values(name="x"))
-
-    with ThreadPoolExecutor(2) as pool:
-        errors = [each.exception() for each in [pool.submit(write, 1, 2), pool.submit(write, 2, 1)]]
-    assert sorted(type(error) for error in errors if error) == [Contended]
