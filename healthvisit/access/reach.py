@@ -4,10 +4,13 @@ The kinds of reach are separate classes, so that "no restriction" and "no match"
 each other; `record/predicate.py` turns a Reach into the one SQL condition that every query carries.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 
 from healthvisit.access.requester import Requester
+from healthvisit.access.scopes import CATEGORY, TAG, Letter, Scope
 
 # FHIR types that hold no child's data. Letters are SMART's.
 SHARED_TYPES = (
@@ -66,12 +69,34 @@ class Nothing:
 
 
 @dataclass(frozen=True)
+class Limit:
+    """One way in which scopes reach a type. boroughs: those of the reach that are left; a parent's has none.
+    categories: system and code, sorted; a resource has all of them."""
+
+    boroughs: frozenset[str]
+    categories: tuple[tuple[str, str], ...] = ()
+
+
+# Types, and the ways in which they are reached: what is reached in one of them is reached. Each type once.
+Narrowing = tuple[tuple[tuple[str, ...], tuple[Limit, ...]], ...]
+
+
+@dataclass(frozen=True)
 class BoroughReach:
     """Children whose responsible borough on the day is one of these; what these boroughs wrote, to read only;
-    the boroughs' own returns; and everything that holds no child's data."""
+    the boroughs' own returns; and everything that holds no child's data.
+
+    patient: of one child alone, and of no borough's own. narrowing: by scopes; a type that it does not name is
+    reached as the rest says.
+    """
 
     boroughs: frozenset[str]
     on: date
+    patient: str | None = None
+    narrowing: Narrowing = ()
+
+    def limits(self, type_: str) -> tuple[Limit, ...]:
+        return _limits_in(self.narrowing, type_, Limit(self.boroughs))
 
 
 @dataclass(frozen=True)
@@ -79,6 +104,7 @@ class ChildReach:
     """What was released of these children, as the parents' view; and what holds no child's data."""
 
     children: frozenset[str]
+    narrowing: Narrowing = ()
 
 
 @dataclass(frozen=True)
@@ -94,18 +120,96 @@ class WholeRecord:
 Reach = Nothing | BoroughReach | ChildReach | PublishedReach | WholeRecord
 
 
+_WHOLE = Limit(frozenset())
+# What scopes narrow: what holds no child's data and is no borough's own is reached whatever borough they name.
+_NARROWED_TYPES = (*CHILD_TYPES, *BOROUGH_TYPES, "AuditEvent")
+
+
 def of(requester: Requester, *, on: date) -> Reach:
     """The most this requester reaches on this civil date."""
     match requester.role:
         case "health-visitor" | "system-client" if requester.boroughs:
-            return BoroughReach(requester.boroughs, on)
-        case "parent" if requester.children:
-            return ChildReach(requester.children)
+            return BoroughReach(requester.boroughs, on, requester.patient)
+        case "parent" if children := _children(requester):
+            return ChildReach(children)
         case "commissioner":
             return PublishedReach()
         case "service":
             return WholeRecord()
     return Nothing()
+
+
+def _children(requester: Requester) -> frozenset[str]:
+    return requester.children if requester.patient is None else requester.children & {requester.patient}
+
+
+def narrowed(reach: Reach, granted: tuple[Scope, ...], letter: Letter) -> Reach:
+    """What is left of a reach for one letter under scopes that name boroughs or categories.
+
+    Whether a type is given at all is for `scopes.allows` to say. A type that no scope gives this letter is
+    met by the way, by who refers to it: it is reached in the boroughs that the scopes name anywhere.
+    """
+    if not any(scope.conditions for scope in granted):
+        return reach
+    return _narrowed(reach, granted, letter)
+
+
+@lru_cache(maxsize=1024)
+def _narrowed(reach: Reach, granted: tuple[Scope, ...], letter: Letter) -> Reach:
+    match reach:
+        case BoroughReach():
+            whole = Limit(reach.boroughs)
+        case ChildReach():
+            whole = _WHOLE
+        case PublishedReach() | Nothing():
+            return reach
+        case WholeRecord():
+            # The service's own commands hold no such scopes: who does is not one of them.
+            return Nothing()
+    by_limits: dict[tuple[Limit, ...], list[str]] = {}
+    for type_ in _NARROWED_TYPES:
+        by_limits.setdefault(_limits(whole, type_, letter, granted), []).append(type_)
+    if isinstance(reach, BoroughReach) and len(by_limits) == 1:
+        ((limits, _),) = by_limits.items()
+        if len(limits) == 1 and not limits[0].categories:
+            # The same of every type: a reach like any other, and asked like any other.
+            return replace(reach, boroughs=limits[0].boroughs)
+    return replace(
+        reach,
+        narrowing=tuple((tuple(types), limits) for limits, types in by_limits.items() if limits != (whole,)),
+    )
+
+
+def _limits(whole: Limit, type_: str, letter: Letter, granted: Iterable[Scope]) -> tuple[Limit, ...]:
+    """The ways in which a type is reached, none of them within another, in one order."""
+    giving = [scope for scope in granted if scope.gives(type_, letter)]
+    if not giving:
+        named = [_limit(whole, scope) for scope in granted]
+        boroughs = frozenset[str]().union(*(limit.boroughs for limit in named if limit is not None))
+        return (Limit(boroughs),)
+    found = {limit for scope in giving if (limit := _limit(whole, scope)) is not None}
+    whole_ways = [limit.boroughs for limit in found if not limit.categories]
+    if not whole_ways:
+        ways = found
+    else:
+        plain = Limit(frozenset[str]().union(*whole_ways))
+        ways = {plain, *(limit for limit in found if not limit.boroughs <= plain.boroughs)}
+    return tuple(sorted(ways, key=lambda limit: (sorted(limit.boroughs), limit.categories)))
+
+
+def _limit(whole: Limit, scope: Scope) -> Limit | None:
+    """What one scope leaves; None where it names a borough to a parent, whom no borough is told."""
+    tags = scope.values(TAG)
+    if tags and whole == _WHOLE:
+        return None
+    boroughs = whole.boroughs
+    for _, borough in tags:
+        boroughs &= {borough}
+    return Limit(boroughs, tuple(sorted(scope.values(CATEGORY))))
+
+
+def _limits_in(narrowing: Narrowing, type_: str, whole: Limit) -> tuple[Limit, ...]:
+    return next((limits for types, limits in narrowing if type_ in types), (whole,))
 
 
 def permits(requester: Requester, type_: str, letter: str) -> bool:

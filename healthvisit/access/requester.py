@@ -18,6 +18,7 @@ class Requester:
     scopes: what the person or the registration delegated to the app that asks; scopes narrow, never widen.
     client: the app's client id, or None where the person uses the service's own pages.
     fhir_user: "Practitioner/<id>" or "RelatedPerson/<id>", or None.
+    patient: id of the one Patient that a token was given for; None for one that names no child.
     """
 
     account: str
@@ -27,3 +28,4 @@ class Requester:
     children: frozenset[str] = frozenset()
     client: str | None = None
     fhir_user: str | None = None
+    patient: str | None = None

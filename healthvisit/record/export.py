@@ -175,6 +175,8 @@ def ask(record: Record, asked: Asked, *, epoch: int, most: int, request: str, at
     with record.operation("$export", "Group" if asked.group else None, asked.group) as inside:
         if inside.requester.client is None or isinstance(inside.reach, ChildReach):
             raise Forbidden("Apps of health visiting export.")
+        if inside.requester.patient is not None:
+            raise Forbidden("An app that was opened for one child exports nothing.")
         for type_ in asked.types or ():
             inside.permit(type_, "r")
         if not _types(asked, inside.requester):
@@ -265,8 +267,16 @@ def file(record: Record, id_: str, name: str, *, epoch: int, at: datetime) -> Pa
         inside.event.detail = f"$export file {one.type} {one.lines}"
         if job.epoch != epoch or not inside.requester.boroughs.issuperset(answer.boroughs):
             raise Forbidden("What the account may reach has changed since. Ask for a new export.")
+        exported = list(scopes.parse(job.scopes))
         if one.type != "Bundle":
             inside.permit(one.type, "r")
+            exported = [
+                each._replace(type=one.type, letters="r") for each in exported if each.gives(one.type, "r")
+            ]
+        # The file holds what the token that asked for it reached: another may be narrower.
+        within = scopes.within(exported, inside.requester.scopes)
+        if inside.requester.patient is not None or not within:
+            raise Forbidden("The scopes do not include what was exported.", one.type)
         return _folder(job) / one.name
 
 
@@ -674,7 +684,8 @@ class _Run:
     def _reach(self) -> tuple[Requester, Reach]:
         """Who asked, and what that reaches now. Raises Withdrawn."""
         requester = self.work.requester(self.job)
-        reach = reaches.of(requester, on=ownership.london_date(self.work.now()))
+        whole = reaches.of(requester, on=ownership.london_date(self.work.now()))
+        reach = reaches.narrowed(whole, requester.scopes, "r")
         # What parents see of a resource is not what is stored of it.
         if isinstance(reach, ChildReach):
             raise Withdrawn

@@ -6,7 +6,7 @@ audit events puts one of these conditions into the statement. Nothing stated mea
 A condition is made once for each reach and used again: to build it takes longer than to ask it.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import date, datetime
 from functools import lru_cache
 from typing import assert_never
@@ -26,9 +26,24 @@ from sqlalchemy import (
 )
 
 from healthvisit.access import visibility
-from healthvisit.access.reach import BoroughReach, ChildReach, Nothing, PublishedReach, Reach, WholeRecord
+from healthvisit.access.reach import (
+    BoroughReach,
+    ChildReach,
+    Limit,
+    Nothing,
+    PublishedReach,
+    Reach,
+    WholeRecord,
+)
+from healthvisit.access.scopes import CATEGORY
 from healthvisit.record.instants import micros
-from healthvisit.record.tables import audit_event, resource, resource_version, responsibility
+from healthvisit.record.tables import (
+    audit_event,
+    resource,
+    resource_version,
+    responsibility,
+    search_token,
+)
 
 
 def readable(reach: Reach, *, at: datetime, rows: FromClause = resource) -> ColumnElement[bool]:
@@ -53,8 +68,6 @@ def readable_then(
     reach: Reach, moment: int | BindParameter[int], rows: FromClause = resource
 ) -> ColumnElement[bool]:
     """The same as `readable`, by what it is kept by."""
-    if isinstance(reach, Nothing):
-        return false()
     return and_(known_then(reach, moment, rows), rows.c.deleted.is_(False))
 
 
@@ -66,24 +79,33 @@ def known_then(
     been there."""
     match reach:
         case BoroughReach():
+
+            def known(limit: Limit) -> ColumnElement[bool]:
+                # What a team wrote it may read again, even after the child has moved.
+                of_children = or_(
+                    _answers_for_child(limit, reach.on, rows), rows.c.author_borough.in_(limit.boroughs)
+                )
+                own = rows.c.author_borough.in_(limit.boroughs)
+                return and_(_of_borough(reach, rows, of_children, own), *_categories(limit, rows))
+
             return or_(
-                rows.c.audience == "shared",
-                and_(
-                    rows.c.audience == "child",
-                    # What a team wrote it may read again, even after the child has moved.
-                    or_(_answers_for_child(reach, rows), rows.c.author_borough.in_(reach.boroughs)),
-                ),
-                and_(rows.c.audience == "borough", rows.c.author_borough.in_(reach.boroughs)),
-                rows.c.audience == "published",
+                rows.c.audience.in_(("shared", "published")),
+                _in_each_way(reach, Limit(reach.boroughs), rows, known),
             )
         case ChildReach():
+            of_children = and_(
+                rows.c.audience == "child",
+                rows.c.type.in_(visibility.TYPES),
+                rows.c.child_rid.in_(_children(reach.children)),
+                or_(rows.c.type == "Patient", rows.c.released_at <= moment),
+            )
             return or_(
                 rows.c.audience == "shared",
                 and_(
-                    rows.c.audience == "child",
-                    rows.c.type.in_(visibility.TYPES),
-                    rows.c.child_rid.in_(_children(reach.children)),
-                    or_(rows.c.type == "Patient", rows.c.released_at <= moment),
+                    of_children,
+                    _in_each_way(
+                        reach, Limit(frozenset()), rows, lambda limit: and_(true(), *_categories(limit, rows))
+                    ),
                 ),
             )
         case PublishedReach():
@@ -105,12 +127,19 @@ def readable_version(reach: Reach) -> ColumnElement[bool]:
     """
     match reach:
         case BoroughReach():
-            wrote = resource_version.c.author_borough.in_(reach.boroughs)
+
+            def readable(limit: Limit) -> ColumnElement[bool]:
+                wrote = resource_version.c.author_borough.in_(limit.boroughs)
+                of_children = or_(_answers_for_child(limit, reach.on, resource), wrote)
+                found = [_of_borough(reach, resource, of_children, wrote)]
+                if limit.categories:
+                    # Categories are asked of the index, which knows those of what stands and of nothing before.
+                    found += [resource_version.c.version == resource.c.version]
+                return and_(*found, *_categories(limit, resource))
+
             return or_(
-                resource.c.audience == "shared",
-                and_(resource.c.audience == "child", or_(_answers_for_child(reach, resource), wrote)),
-                and_(resource.c.audience == "borough", wrote),
-                resource.c.audience == "published",
+                resource.c.audience.in_(("shared", "published")),
+                _in_each_way(reach, Limit(reach.boroughs), resource, readable),
             )
         case ChildReach():
             return resource.c.audience == "shared"
@@ -133,14 +162,7 @@ def writable(reach: Reach) -> ColumnElement[bool]:
     """
     match reach:
         case BoroughReach():
-            nobody_yet = and_(
-                resource.c.author_borough.in_(reach.boroughs),
-                ~exists().where(responsibility.c.child_rid == resource.c.child_rid),
-            )
-            return or_(
-                and_(resource.c.audience == "child", or_(_answers_for_child(reach, resource), nobody_yet)),
-                and_(resource.c.audience == "borough", resource.c.author_borough.in_(reach.boroughs)),
-            )
+            return _in_each_way(reach, Limit(reach.boroughs), resource, lambda limit: _writable(reach, limit))
         case WholeRecord():
             return true()
         case ChildReach() | PublishedReach() | Nothing():
@@ -157,10 +179,15 @@ def correctable(reach: Reach) -> ColumnElement[bool]:
     """
     match reach:
         case BoroughReach():
-            own_episode = exists().where(
-                responsibility.c.episode_rid == resource.c.rid, responsibility.c.borough.in_(reach.boroughs)
-            )
-            return or_(writable(reach), and_(resource.c.type == "EpisodeOfCare", own_episode))
+
+            def own_episode(limit: Limit) -> ColumnElement[bool]:
+                named = exists().where(
+                    responsibility.c.episode_rid == resource.c.rid,
+                    responsibility.c.borough.in_(limit.boroughs),
+                )
+                return and_(resource.c.type == "EpisodeOfCare", named, _of_patient(reach, resource))
+
+            return or_(writable(reach), _in_each_way(reach, Limit(reach.boroughs), resource, own_episode))
         case _:
             return writable(reach)
 
@@ -170,7 +197,10 @@ def readable_event(reach: Reach) -> ColumnElement[bool]:
     """Rows of `audit_event` that may be read: those about a child for whom the service answers today."""
     match reach:
         case BoroughReach():
-            return _answers_for_child(reach, audit_event)
+            boroughs = frozenset[str]().union(*(limit.boroughs for limit in reach.limits("AuditEvent")))
+            return and_(
+                _answers_for_child(Limit(boroughs), reach.on, audit_event), _of_patient(reach, audit_event)
+            )
         case WholeRecord():
             return true()
         case ChildReach() | PublishedReach() | Nothing():
@@ -188,8 +218,68 @@ def answers(boroughs: Collection[str], on: date) -> ColumnElement[bool]:
     )
 
 
-def _answers_for_child(reach: BoroughReach, rows: FromClause) -> ColumnElement[bool]:
-    return exists().where(responsibility.c.child_rid == rows.c.child_rid, answers(reach.boroughs, reach.on))
+def _in_each_way(
+    reach: BoroughReach | ChildReach,
+    whole: Limit,
+    rows: FromClause,
+    condition: Callable[[Limit], ColumnElement[bool]],
+) -> ColumnElement[bool]:
+    """Rows that meet the condition in one of the ways in which scopes reach their type."""
+    if not reach.narrowing:
+        return condition(whole)
+    narrowed = [type_ for types, _ in reach.narrowing for type_ in types]
+    return or_(
+        and_(rows.c.type.not_in(narrowed), condition(whole)),
+        *(
+            and_(rows.c.type.in_(types), or_(false(), *map(condition, limits)))
+            for types, limits in reach.narrowing
+        ),
+    )
+
+
+def _of_borough(
+    reach: BoroughReach, rows: FromClause, of_children: ColumnElement[bool], own: ColumnElement[bool]
+) -> ColumnElement[bool]:
+    """Rows of children, of the one child where the reach is of one, and rows that are a borough's own."""
+    found = and_(rows.c.audience == "child", of_children, _of_patient(reach, rows))
+    if reach.patient is not None:
+        # A borough's lists and returns tell of other children.
+        return found
+    return or_(found, and_(rows.c.audience == "borough", own))
+
+
+def _writable(reach: BoroughReach, limit: Limit) -> ColumnElement[bool]:
+    nobody_yet = and_(
+        resource.c.author_borough.in_(limit.boroughs),
+        ~exists().where(responsibility.c.child_rid == resource.c.child_rid),
+    )
+    of_children = or_(_answers_for_child(limit, reach.on, resource), nobody_yet)
+    own = resource.c.author_borough.in_(limit.boroughs)
+    return and_(_of_borough(reach, resource, of_children, own), *_categories(limit, resource))
+
+
+def _answers_for_child(limit: Limit, on: date, rows: FromClause) -> ColumnElement[bool]:
+    return exists().where(responsibility.c.child_rid == rows.c.child_rid, answers(limit.boroughs, on))
+
+
+def _of_patient(reach: BoroughReach, rows: FromClause) -> ColumnElement[bool]:
+    if reach.patient is None:
+        return true()
+    return rows.c.child_rid.in_(_children([reach.patient]))
+
+
+def _categories(limit: Limit, rows: FromClause) -> list[ColumnElement[bool]]:
+    """What stands in the index of each category that the limit asks for."""
+    return [
+        exists().where(
+            search_token.c.type == rows.c.type,
+            search_token.c.parameter == CATEGORY,
+            search_token.c.code == code,
+            search_token.c.system == system,
+            search_token.c.rid == rows.c.rid,
+        )
+        for system, code in limit.categories
+    ]
 
 
 def _children(ids: Collection[str]) -> ColumnElement[int]:

@@ -137,7 +137,7 @@ class Record:
         with self._interaction("read", type_, id_) as event:
             self._permit(type_, "r")
             if type_ == "AuditEvent":
-                found = audit.read(self._connection, self._reach, _id(id_))
+                found = audit.read(self._connection, self._within("r"), _id(id_))
                 if found is None:
                     raise NotFound
                 event.child_rid = found.child_rid
@@ -192,9 +192,10 @@ class Record:
         with self._interaction(f"history-{level}", type_, id_) as event:
             if type_ == "AuditEvent" and id_ is None:
                 raise Invalid((Issue("not-supported", "An AuditEvent has one version alone.", type_),))
+            # To see every resource of a type is to search it.
+            letter: Letter = "s" if id_ is None else "r"
             if type_ is not None:
-                # To see every resource of a type is to search it.
-                self._permit(type_, "s" if id_ is None else "r")
+                self._permit(type_, letter)
             types = (
                 [each for each in reaches.PERMITTED[self.requester.role] if self._permitted(each, "s")]
                 if type_ is None
@@ -205,7 +206,7 @@ class Record:
             asked = histories.asked(
                 types, None if id_ is None else _id(id_), count=count, page=page, since=since, at=at
             )
-            found = histories.found(self._connection, self._reach, asked)
+            found = histories.found(self._connection, self._within(letter), asked)
             if id_ is not None:
                 # A time in which nothing changed is no reason to say that there is no such resource.
                 if not found.total and not self._has_versions(asked):
@@ -439,7 +440,7 @@ class Record:
             yield Inside(
                 self._connection,
                 self.requester,
-                self._reach,
+                self._within("r"),
                 self.definitions,
                 self.at,
                 self.on,
@@ -479,8 +480,12 @@ class Record:
             self.requester.scopes, type_, letter
         )
 
+    def _within(self, letter: Letter) -> Reach:
+        """What the requester reaches by this letter: one reach for all of them, unless scopes narrow it."""
+        return reaches.narrowed(self._reach, self.requester.scopes, letter)
+
     def _versions(self, type_: str, id_: str) -> Select[int | None, int, int, str, bytes]:
-        return _versions(self._reach).params(type=type_, id=id_)
+        return _versions(self._within("r")).params(type=type_, id=id_)
 
     def _seen(
         self, type_: str, id_: str, version: int, updated_at: int, method: str, body: bytes
@@ -536,7 +541,10 @@ class Record:
         # What a search brings along, or goes through, is reached by the same rules as what it finds.
         types = _readable_types(self.requester.role, self.requester.scopes)
         moment = predicate.moment(self._reach, self.at)
-        return selects.page(self._connection, query, self._reach, moment, types, self.at)
+        through = self._within("r")
+        return selects.page(
+            self._connection, query, through, moment, types, self.at, matched=self._within("s")
+        )
 
     def _shown(self, found: Iterable[selects.Found], query: queries.SearchQuery) -> Iterator[Version]:
         is_whole = query.summary == "false" and not query.elements
@@ -549,9 +557,10 @@ class Record:
                 yield replace(seen, body=body)
 
     def _search_events(self, parameters: Sequence[tuple[str, str]], event: Event) -> Page:
-        query = audit.parse(parameters, self._reach, at=self.at)
+        reach = self._within("s")
+        query = audit.parse(parameters, reach, at=self.at)
         event.child_rid = self._child(query.patients)
-        found, total, following = audit.page(self._connection, self._reach, query)
+        found, total, following = audit.page(self._connection, reach, query)
         return Page([_of_event(each) for each in found], [], total, following, list(query.processed))
 
     def _child(self, patients: Sequence[str]) -> int | None:
@@ -559,7 +568,7 @@ class Record:
         if len(patients) != 1:
             return None
         moment = predicate.moment(self._reach, self.at)
-        found = sent(self._connection, _child(self._reach), id=patients[0], moment=moment)
+        found = sent(self._connection, _child(self._within("r")), id=patients[0], moment=moment)
         return found[0][0] if found else None
 
     def _writer(self) -> Writer:
@@ -598,11 +607,11 @@ class Record:
 
     def _has_versions(self, asked: histories.Asked) -> bool:
         whole = asked._replace(since=None, at=None, page=None, most=0)
-        return bool(histories.found(self._connection, self._reach, whole).total)
+        return bool(histories.found(self._connection, self._within("r"), whole).total)
 
     def _current(self, type_: str, id_: str) -> Any:
         moment = predicate.moment(self._reach, self.at)
-        rows = sent(self._connection, _current(self._reach), type=type_, id=id_, moment=moment)
+        rows = sent(self._connection, _current(self._within("r")), type=type_, id=id_, moment=moment)
         return rows[0] if rows else None
 
     def _stored(self, type_: str, id_: str) -> Version:

@@ -140,15 +140,25 @@ def fault(body: Mapping[str, Any], reference: str, known: Collection[Key]) -> Is
     return Issue("not-found", "The reference names no known resource.")
 
 
-def targets(connection: Connection, wanted: Collection[Key], reach: Reach, at: datetime) -> dict[Key, Target]:
-    """Those of the wanted resources that the requester can read, by one statement."""
+def targets(
+    connection: Connection,
+    wanted: Collection[Key],
+    reach: Reach,
+    at: datetime,
+    *,
+    writing: Reach | None = None,
+) -> dict[Key, Target]:
+    """Those of the wanted resources that the requester can read, by one statement.
+
+    writing: the reach by which it is told what may be written of, where it is not the same.
+    """
     if not wanted:
         return {}
     named = {"types": sorted({type_ for type_, _ in wanted}), "ids": sorted({id_ for _, id_ in wanted})}
     return {
         (type_, id_): Target(rid, child_rid, bool(writable))
         for type_, id_, rid, child_rid, writable in connection.execute(
-            _readable(reach, predicate.moment(reach, at)), named
+            _readable(reach, predicate.moment(reach, at), reach if writing is None else writing), named
         )
         # Two types may have the same id.
         if (type_, id_) in wanted
@@ -156,13 +166,13 @@ def targets(connection: Connection, wanted: Collection[Key], reach: Reach, at: d
 
 
 @lru_cache(maxsize=256)
-def _readable(reach: Reach, moment: int) -> Select[str, str, int, int | None, bool]:
+def _readable(reach: Reach, moment: int, writing: Reach) -> Select[str, str, int, int | None, bool]:
     return select(
         resource.c.type,
         resource.c.id,
         resource.c.rid,
         resource.c.child_rid,
-        predicate.writable(reach).label("writable"),
+        predicate.writable(writing).label("writable"),
     ).where(
         resource.c.type.in_(bindparam("types", expanding=True)),
         resource.c.id.in_(bindparam("ids", expanding=True)),

@@ -81,7 +81,7 @@ class Transaction:
                 events |= {entry.number: _event(entry) for entry in entries if entry.number >= sent}
                 self.events.extend(event for number, event in events.items() if number >= sent)
         standing = self._standing(entries)
-        written = self._written(entries, standing)
+        written = self._written(entries, standing, sent)
         self.writer.refuse_dangling([each for each in deleted.values() if each is not None])
 
         responses: dict[int, JSON] = {}
@@ -209,8 +209,13 @@ class Transaction:
             if entry.if_none_exist is not None and (found := self._match(entry)) is not None
         }
 
-    def _written(self, entries: Sequence[Entry], standing: Mapping[int, Version]) -> dict[int, Writing]:
-        """What was written, by number of the entry, with the references as they are stored."""
+    def _written(
+        self, entries: Sequence[Entry], standing: Mapping[int, Version], sent: int
+    ) -> dict[int, Writing]:
+        """What was written, by number of the entry, with the references as they are stored.
+
+        sent: how many entries came from the requester; the rest are the service's own.
+        """
         writings = {
             entry.number: Writing(
                 entry.type,
@@ -219,6 +224,7 @@ class Transaction:
                 (),
                 method=entry.method,
                 expects=_expected(entry),
+                own=entry.number >= sent,
             )
             for entry in entries
             if entry.method in ("POST", "PUT") and entry.number not in standing

@@ -13,10 +13,12 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_, select, text, update
 
-from healthvisit.access.reach import PERMITTED, Reach
+from healthvisit.access import reach as reaches
+from healthvisit.access.reach import PERMITTED, BoroughReach, Reach
 from healthvisit.access.requester import Requester
+from healthvisit.access.scopes import CATEGORISED, Letter
 from healthvisit.database import at_once
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps
@@ -47,6 +49,8 @@ _VERSION_COLUMNS = ("rid", "version", "updated_at", "method", "author_borough", 
 _DELETABLE = frozenset(
     type_ for types in PERMITTED.values() for type_, letters in types.items() if "d" in letters
 )
+
+_LETTERS: Mapping[str, Letter] = {"POST": "c", "PUT": "u", "DELETE": "d"}
 
 # How long before birth each type may speak of a child: a contact in pregnancy is of the child to come.
 _BEFORE_BIRTH = {
@@ -79,6 +83,7 @@ class Writing:
     references: every reference of the body, as it will be stored.
     method: POST for a new one, PUT for a new version, DELETE for the last.
     expects: the version that the writer saw, None where the writer did not say.
+    own: the service adds it to what was sent; the role limits it, and no scope.
     """
 
     type: str
@@ -88,6 +93,7 @@ class Writing:
     id: str = field(default_factory=ids.next_id)
     method: str = "POST"
     expects: int | None = None
+    own: bool = False
     before: Before | None = None
     rid: int = 0
     version: int = 1
@@ -103,6 +109,10 @@ class Writing:
     @property
     def is_update(self) -> bool:
         return self.method == "PUT"
+
+    @property
+    def letter(self) -> Letter:
+        return _LETTERS[self.method]
 
 
 class _Taken(NamedTuple):
@@ -202,12 +212,22 @@ class Writer:
         changed = {writing.key: writing for writing in writings if writing.method != "POST"}
         if not changed:
             return
-        named = {"types": sorted({type_ for type_, _ in changed}), "ids": sorted({id_ for _, id_ in changed})}
-        standing = self.connection.execute(_correctable(self.reach, self._moment), named)
-        for type_, id_, *row in standing:
-            if found := changed.get((type_, id_)):
-                found.before = Before(*row)
-                found.rid = found.before.rid
+        by_reach: dict[tuple[Reach, Reach], list[Writing]] = {}
+        for writing in changed.values():
+            reading = self._within("r", own=writing.own)
+            by_reach.setdefault((reading, self._within(writing.letter, own=writing.own)), []).append(writing)
+        for (reading, correcting), asked in by_reach.items():
+            named = {
+                "types": sorted({writing.type for writing in asked}),
+                "ids": sorted({writing.id for writing in asked}),
+            }
+            keys = {writing.key for writing in asked}
+            standing = self.connection.execute(_correctable(reading, correcting, self._moment), named)
+            for type_, id_, *row in standing:
+                if (type_, id_) in keys:
+                    found = changed[type_, id_]
+                    found.before = Before(*row)
+                    found.rid = found.before.rid
         for writing in changed.values():
             before = writing.before
             if before is None:
@@ -230,20 +250,29 @@ class Writer:
             for writing in writings
             for reference in writing.references
         }
-        wanted = {key for key in keys.values() if key and key not in made}
-        found = self._held(references.targets(self.connection, wanted, self.reach, self.at))
-        known = made | found.keys()
-        good = {reference for reference, key in keys.items() if key in known}
-        faults = [
-            fault._replace(expression=path)
-            for writing in writings
-            if not good.issuperset(writing.references)
-            for path, reference in references.located(writing.body, writing.place)
-            if (fault := references.fault(writing.body, reference, known))
-        ]
-        if faults:
-            raise Unprocessable(faults)
-        return found
+        by_reach: dict[Reach, list[Writing]] = {}
+        for writing in writings:
+            by_reach.setdefault(self._within("r", own=writing.own), []).append(writing)
+        every: dict[Key, Target] = {}
+        for reading, referring in by_reach.items():
+            named = {reference for writing in referring for reference in writing.references}
+            wanted = {key for reference in named if (key := keys[reference]) and key not in made}
+            found = self._held(
+                references.targets(self.connection, wanted, reading, self.at, writing=self.reach)
+            )
+            known = made | found.keys()
+            good = {reference for reference in named if keys[reference] in known}
+            faults = [
+                fault._replace(expression=path)
+                for writing in referring
+                if not good.issuperset(writing.references)
+                for path, reference in references.located(writing.body, writing.place)
+                if (fault := references.fault(writing.body, reference, known))
+            ]
+            if faults:
+                raise Unprocessable(faults)
+            every |= found
+        return every
 
     def _held(self, found: dict[Key, Target]) -> dict[Key, Target]:
         """Those of the targets that still stand, and that nobody deletes until this transaction ends.
@@ -320,7 +349,39 @@ class Writer:
             if ownership.is_of_a_borough(writing.type):
                 with _placed(writing):
                     writing.owned = ownership.of_a_borough(writing.body, self.requester, self.definitions)
+        for writing in writings:
+            with _placed(writing):
+                self._refuse_beyond(writing, standing.get(writing.owned.child_rid or 0, ()))
         return made
+
+    def _refuse_beyond(self, writing: Writing, answering: Sequence[Responsibility]) -> None:
+        """Raises Forbidden where what is written, as it will stand, is out of what the token reaches.
+
+        answering: who answers for the child once it is written.
+        """
+        is_new_child = writing.type == "Patient" and not writing.is_update
+        if self.requester.patient is not None and (is_new_child or writing.owned.child_rid is None):
+            raise Forbidden("The app was opened for one child alone.", writing.type)
+        reach = self._within(writing.letter, own=writing.own)
+        if reach is self.reach:
+            return
+        limits = reach.limits(writing.type) if isinstance(reach, BoroughReach) else ()
+        boroughs = self._boroughs(writing, answering)
+        categories = _categories(writing.body) if writing.type in CATEGORISED else set()
+        if not any(boroughs & limit.boroughs and categories.issuperset(limit.categories) for limit in limits):
+            raise Forbidden("The scopes do not include what would be written.", writing.type)
+
+    def _boroughs(self, writing: Writing, answering: Sequence[Responsibility]) -> set[str | None]:
+        """Whose it is once it is written: an episode the service's that it names, the rest the child's."""
+        if writing.type == "EpisodeOfCare":
+            key = references.literal(writing.body["managingOrganization"].get("reference", ""))
+            return {self.definitions.boroughs.get(key[1]) if key else None}
+        if not answering:
+            return {writing.owned.author_borough}
+        return {each.borough for each in answering if each.on(self.on)}
+
+    def _within(self, letter: Letter, *, own: bool = False) -> Reach:
+        return self.reach if own else reaches.narrowed(self.reach, self.requester.scopes, letter)
 
     def _standing(self, child_rids: set[int]) -> dict[int, list[Responsibility]]:
         """Responsibilities by child."""
@@ -478,7 +539,9 @@ class Writer:
         """Which children have these NHS numbers, by number."""
         found: dict[str, list[_Taken]] = {}
         if numbers:
-            standing = self.connection.execute(_taken(self.reach, self._moment), {"numbers": sorted(numbers)})
+            # A number is only said to be taken by a child whom the app could find.
+            reading = self._within("r")
+            standing = self.connection.execute(_taken(reading, self._moment), {"numbers": sorted(numbers)})
             for number, child_rid, borough, readable in standing:
                 found.setdefault(number, []).append(_Taken(child_rid, borough, bool(readable)))
         return found
@@ -534,8 +597,11 @@ _NEXT_RIDS = text("select nextval('resource_rid_seq') from generate_series(1, :c
 
 
 @lru_cache(maxsize=256)
-def _correctable(reach: Reach, moment: int) -> Select[*tuple[Any, ...]]:
-    """Type, id, and what `Before` holds, of what may be read or known to be deleted."""
+def _correctable(reading: Reach, correcting: Reach, moment: int) -> Select[*tuple[Any, ...]]:
+    """Type, id, and what `Before` holds, of what may be changed, read or known to be deleted."""
+    known = predicate.known_then(correcting, moment)
+    if reading != correcting:
+        known = or_(known, predicate.known_then(reading, moment))
     return select(
         resource.c.type,
         resource.c.id,
@@ -547,11 +613,11 @@ def _correctable(reach: Reach, moment: int) -> Select[*tuple[Any, ...]]:
         resource.c.author_borough,
         resource.c.released_at,
         resource.c.deleted,
-        predicate.correctable(reach).label("writable"),
+        predicate.correctable(correcting).label("writable"),
     ).where(
         resource.c.type.in_(bindparam("types", expanding=True)),
         resource.c.id.in_(bindparam("ids", expanding=True)),
-        predicate.known_then(reach, moment),
+        known,
     )
 
 
@@ -568,6 +634,15 @@ def _taken(reach: Reach, moment: int) -> Select[str, int, str, bool]:
         .join(resource, resource.c.rid == table.child_rid)
         .where(table.system == ownership.NHS_NUMBER, table.value.in_(bindparam("numbers", expanding=True)))
     )
+
+
+def _categories(body: JSON) -> set[tuple[str, str]]:
+    """System and code of the categories of a body that was checked."""
+    return {
+        (coding.get("system", ""), coding.get("code", ""))
+        for concept in body.get("category", ())
+        for coding in concept.get("coding", ())
+    }
 
 
 def _number(writing: Writing, now: int) -> None:

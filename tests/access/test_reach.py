@@ -3,7 +3,15 @@ from dataclasses import replace
 import pytest
 
 from healthvisit.access import reach
-from healthvisit.access.reach import BoroughReach, ChildReach, Nothing, PublishedReach, WholeRecord
+from healthvisit.access.reach import (
+    BoroughReach,
+    ChildReach,
+    Limit,
+    Nothing,
+    PublishedReach,
+    WholeRecord,
+)
+from healthvisit.access.scopes import BOROUGH_SYSTEM, parse
 from tests.builders import BOROUGHS, TODAY, a_requester
 
 
@@ -71,3 +79,83 @@ def test_a_professionals_working_papers_are_for_professionals(role, type_):
 
 def test_a_type_that_no_role_names_is_permitted_to_nobody():
     assert not any(reach.permits(a_requester(role), "Subscription", "r") for role in reach.PERMITTED)
+
+
+def test_a_token_for_one_child_reaches_that_child_alone():
+    nurse = replace(a_requester(boroughs=["bury"]), patient="a")
+    assert reach.of(nurse, on=TODAY) == BoroughReach(frozenset({BOROUGHS["bury"]}), TODAY, "a")
+    mother = a_requester("parent", children=["a", "b"])
+    assert reach.of(replace(mother, patient="b"), on=TODAY) == ChildReach(frozenset({"b"}))
+    assert reach.of(replace(mother, patient="c"), on=TODAY) == Nothing()
+
+
+BURY, SALFORD, WIGAN = (frozenset({BOROUGHS[slug]}) for slug in ("bury", "salford", "wigan"))
+BOTH = BoroughReach(BURY | SALFORD, TODAY)
+PARENTS = ChildReach(frozenset({"a"}))
+SURVEY = "category=urn:c|survey"
+SURVEYS = (("urn:c", "survey"),)
+
+
+def tag(slug):
+    return f"_tag={BOROUGH_SYSTEM}|{BOROUGHS[slug]}"
+
+
+def narrowed(text, whole=BOTH, letter="r"):
+    return reach.narrowed(whole, parse(text), letter)
+
+
+@pytest.mark.parametrize("whole", [BOTH, PARENTS, PublishedReach(), Nothing(), WholeRecord()])
+def test_scopes_without_a_parameter_leave_a_reach_as_it_is(whole):
+    assert narrowed("user/*.rs user/Observation.c", whole) is whole
+
+
+def test_one_borough_for_every_type_is_a_reach_of_that_borough():
+    assert narrowed(f"user/*.rs?{tag('bury')}") == replace(BOTH, boroughs=BURY)
+    assert narrowed(f"user/*.rs?{tag('bury')} user/*.rs?{tag('salford')}") == BOTH
+    assert narrowed(f"user/*.rs?{tag('wigan')}") == replace(BOTH, boroughs=frozenset())
+    assert narrowed(f"user/*.rs?{tag('bury')}&{tag('salford')}") == replace(BOTH, boroughs=frozenset())
+
+
+def test_a_type_is_narrowed_by_its_own_scopes_and_the_rest_is_not():
+    found = narrowed(f"user/*.rs user/Encounter.c?{tag('bury')}", letter="c")
+    assert found.limits("Encounter") == (Limit(BURY),)
+    # What no scope creates is met in the boroughs that the scopes name anywhere.
+    assert found.limits("Observation") == (Limit(BURY | SALFORD),)
+    assert narrowed(f"user/*.rs user/Encounter.c?{tag('bury')}") == BOTH
+    narrow = narrowed(f"user/Encounter.rs?{tag('bury')} user/Flag.rs?{tag('wigan')}")
+    assert narrow.limits("Encounter") == narrow.limits("Observation") == (Limit(BURY),)
+    assert narrow.limits("Flag") == (Limit(frozenset()),)
+
+
+def test_the_ways_to_reach_a_type_are_told_once_and_none_within_another():
+    text = f"user/Observation.rs?{tag('bury')} user/Observation.rs?{SURVEY} user/Patient.rs"
+    assert narrowed(text).limits("Observation") == (Limit(BURY), Limit(BURY | SALFORD, SURVEYS))
+    assert narrowed(f"{text} user/Observation.s").limits("Observation") == (
+        Limit(BURY), Limit(BURY | SALFORD, SURVEYS)
+    )  # fmt: skip
+    assert narrowed(f"{text} user/Observation.r").limits("Observation") == (Limit(BURY | SALFORD),)
+    within = f"user/Observation.rs?{tag('bury')} user/Observation.rs?{tag('bury')}&{SURVEY} user/Patient.r"
+    assert narrowed(within).limits("Observation") == (Limit(BURY),)
+    assert narrowed(within).narrowing == ((("Observation",), (Limit(BURY),)),)
+    apart = f"user/*.r?{tag('bury')} user/Observation.r?{tag('salford')}&{SURVEY}"
+    assert narrowed(apart).limits("Observation") == (Limit(BURY), Limit(SALFORD, SURVEYS))
+    assert narrowed(apart).limits("Encounter") == (Limit(BURY),)
+    alone = narrowed(f"user/Observation.r?{SURVEY}")
+    assert alone.limits("Observation") == (Limit(BURY | SALFORD, SURVEYS),)
+    assert alone.limits("Encounter") == (Limit(BURY | SALFORD),)
+
+
+def test_a_parent_is_told_no_borough():
+    scopes = f"patient/Observation.rs?{tag('bury')} patient/Patient.rs patient/Condition.rs?{SURVEY}"
+    assert sorted(narrowed(scopes, PARENTS).narrowing) == [
+        (("Condition",), (Limit(frozenset(), SURVEYS),)), (("Observation",), ())
+    ]  # fmt: skip
+    assert narrowed(f"patient/Patient.rs patient/Flag.c?{tag('bury')}", PARENTS) == PARENTS
+    both = f"patient/Observation.rs?{tag('bury')} patient/Observation.rs"
+    assert narrowed(both, PARENTS) == PARENTS
+
+
+def test_scopes_that_name_a_borough_are_not_the_services_own():
+    assert narrowed(f"system/*.cruds?{tag('bury')}", WholeRecord()) == Nothing()
+    assert narrowed(f"user/*.cruds?{tag('bury')}", PublishedReach()) == PublishedReach()
+    assert narrowed(f"user/*.cruds?{tag('bury')}", Nothing()) == Nothing()

@@ -5,10 +5,17 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import insert, select, update
 
-from healthvisit.access.reach import BoroughReach, ChildReach, Nothing, PublishedReach, WholeRecord
+from healthvisit.access.reach import (
+    BoroughReach,
+    ChildReach,
+    Limit,
+    Nothing,
+    PublishedReach,
+    WholeRecord,
+)
 from healthvisit.record import predicate
 from healthvisit.record.instants import micros
-from healthvisit.record.tables import audit_event, resource, resource_version, responsibility
+from healthvisit.record.tables import audit_event, resource, resource_version, responsibility, search_token
 from tests.builders import BOROUGHS, NOW, TODAY
 
 BURY, SALFORD = BOROUGHS["bury"], BOROUGHS["salford"]
@@ -32,7 +39,18 @@ ROWS = {
     14: ("MeasureReport", "borough", None, BURY, None),
     15: ("MeasureReport", "borough", None, SALFORD, None),
     16: ("MeasureReport", "published", None, None, None),
+    # What is a borough's own is not a child's, whomever it may name.
+    17: ("Observation", "borough", 1, SALFORD, RELEASED),
+    18: ("Observation", "child", 1, BURY, None),
 }
+# rid: (type, parameter, system, code): only the first files anything under a category.
+TOKENS = {
+    4: [("Observation", "category", "urn:c", "survey")],
+    18: [
+        ("Condition", "category", "urn:c", "survey"), ("Observation", "code", "urn:c", "survey"),
+        ("Observation", "category", "urn:other", "survey"), ("Observation", "category", "urn:c", "exam"),
+    ],
+}  # fmt: skip
 # The second child lived in Bury until today, and from today in Salford. For the third nobody answers yet.
 RESPONSIBILITIES = [
     (6, 1, BURY, date(2019, 1, 1), None),
@@ -59,6 +77,9 @@ def rows(database):
                 )
             )  # fmt: skip
             connection.execute(insert(resource_version).values(a_version(rid, 1, author)))
+            for token_type, parameter, system, code in TOKENS.get(rid, ()):
+                token = {"type": token_type, "parameter": parameter, "system": system, "code": code}
+                connection.execute(insert(search_token).values(token | {"rid": rid}))
             if child is not None:
                 event = {"seq": rid, "id": str(rid), "recorded_at": 0, "interaction": "read", "outcome": 0}
                 event |= {"account": "a", "role": "x", "child_rid": child, "request": ""}
@@ -84,32 +105,46 @@ def versions(database, condition):
 
 
 SHARED = {13}
+FIRST = {1, 2, 3, 4, 5, 6, 18}
+SALFORDS_OWN = {15, 17}
 EVERY = set(ROWS)
+
+
+def both(narrowing=(), patient=None, boroughs=(BURY, SALFORD)):
+    return BoroughReach(frozenset(boroughs), TODAY, patient, narrowing)
+
+
+def only(type_, *limits):
+    """A narrowing of one type. limits: boroughs, and categories where they are asked for."""
+    return (((type_,), tuple(Limit(frozenset(boroughs), tuple(asked)) for boroughs, *asked in limits)),)
+
+
+SURVEY = ("urn:c", "survey")
 CASES = {
     "Bury today": (
         BoroughReach(frozenset({BURY}), TODAY),
-        {1, 2, 3, 4, 5, 6} | {8, 10} | {12} | SHARED | {14, 16},
-        {1, 2, 3, 4, 5, 6} | {12} | {14},
+        FIRST | {8, 10} | {12} | SHARED | {14, 16},
+        FIRST | {12} | {14},
     ),
     "Bury yesterday": (
         BoroughReach(frozenset({BURY}), TODAY - timedelta(days=1)),
-        {1, 2, 3, 4, 5, 6} | {7, 8, 9, 10, 11} | {12} | SHARED | {14, 16},
-        {1, 2, 3, 4, 5, 6} | {7, 8, 9, 10, 11} | {12} | {14},
+        FIRST | {7, 8, 9, 10, 11} | {12} | SHARED | {14, 16},
+        FIRST | {7, 8, 9, 10, 11} | {12} | {14},
     ),
     "Salford today": (
         BoroughReach(frozenset({SALFORD}), TODAY),
-        {7, 8, 9, 10, 11} | SHARED | {15, 16},
-        {7, 8, 9, 10, 11} | {15},
+        {7, 8, 9, 10, 11} | SHARED | SALFORDS_OWN | {16},
+        {7, 8, 9, 10, 11} | SALFORDS_OWN,
     ),
     "Salford yesterday": (
         BoroughReach(frozenset({SALFORD}), TODAY - timedelta(days=1)),
-        {7, 9, 11} | SHARED | {15, 16},
-        {15},
+        {7, 9, 11} | SHARED | SALFORDS_OWN | {16},
+        SALFORDS_OWN,
     ),
     "both today": (
         BoroughReach(frozenset({BURY, SALFORD}), TODAY),
         EVERY,
-        {1, 2, 3, 4, 5, 6} | {7, 8, 9, 10, 11} | {12} | {14, 15},
+        FIRST | {7, 8, 9, 10, 11} | {12} | {14} | SALFORDS_OWN,
     ),
     "no borough": (BoroughReach(frozenset(), TODAY), SHARED | {16}, set()),
     "a parent of the first": (ChildReach(frozenset({"id-1"})), {1, 2} | SHARED, set()),
@@ -118,6 +153,66 @@ CASES = {
     "a parent of nobody": (ChildReach(frozenset()), SHARED, set()),
     "a commissioner": (PublishedReach(), SHARED | {16}, set()),
     "nobody": (Nothing(), set(), set()),
+    "both, and Bury's events": (
+        both(only("AuditEvent", [{BURY}])),
+        EVERY,
+        EVERY - SHARED - {16},
+    ),
+    "both, and no events": (both(only("AuditEvent")), EVERY, EVERY - SHARED - {16}),
+    "both, and Bury's encounters": (
+        both(only("Encounter", [{BURY}])),
+        EVERY - {9},
+        EVERY - {8, 9} - SHARED - {16},
+    ),
+    "both, and Salford's encounters": (
+        both(only("Encounter", [{SALFORD}])),
+        EVERY - {2, 3},
+        EVERY - {2, 3} - SHARED - {16},
+    ),
+    "both, and no encounter": (
+        both(only("Encounter", [set()])),
+        EVERY - {2, 3, 8, 9},
+        EVERY - {2, 3, 8, 9} - SHARED - {16},
+    ),
+    "both, and encounters of either": (
+        both(only("Encounter", [{BURY}], [{SALFORD}])),
+        EVERY,
+        EVERY - SHARED - {16},
+    ),
+    "both, and Bury's returns": (
+        both(only("MeasureReport", [{BURY}])),
+        EVERY - {15},
+        EVERY - {15} - SHARED - {16},
+    ),
+    "both, and surveys": (
+        both(only("Observation", [{BURY, SALFORD}, SURVEY])),
+        EVERY - {17, 18},
+        EVERY - {17, 18} - SHARED - {16},
+    ),
+    "both, and surveys that are exams": (
+        both(only("Observation", [{BURY, SALFORD}, SURVEY, ("urn:c", "exam")])),
+        EVERY - {4, 17, 18},
+        EVERY - {4, 17, 18} - SHARED - {16},
+    ),
+    "both, and Bury's surveys or what is Salford's": (
+        both(only("Observation", [{BURY}, SURVEY], [{SALFORD}])),
+        EVERY - {18},
+        EVERY - {18} - SHARED - {16},
+    ),
+    "both, and the first child": (both(patient="id-1"), FIRST | SHARED | {16}, FIRST),
+    "Bury, and a child of Salford": (
+        both(patient="id-7", boroughs=[BURY]),
+        {8, 10} | SHARED | {16},
+        set(),
+    ),
+    "both, and the third child": (both(patient="id-12"), {12} | SHARED | {16}, {12}),
+    "both, and a child that nobody has": (both(patient="id-4"), SHARED | {16}, set()),
+    "a parent by surveys": (
+        ChildReach(frozenset({"id-1"}), only("Encounter", [set(), SURVEY])),
+        {1} | SHARED,
+        set(),
+    ),
+    "a parent by no way": (ChildReach(frozenset({"id-1"}), only("Encounter")), {1} | SHARED, set()),
     "the service": (WholeRecord(), EVERY, EVERY),
 }
 
@@ -131,7 +226,14 @@ def test_who_reads_and_writes_which_rows(rows, case):
 
 @pytest.mark.parametrize(
     ("case", "episodes"),
-    [("Bury today", {6, 10}), ("Salford today", {10, 11}), ("a commissioner", set()), ("nobody", set())],
+    [
+        ("Bury today", {6, 10}),
+        ("Salford today", {10, 11}),
+        ("a commissioner", set()),
+        ("nobody", set()),
+        ("Bury, and a child of Salford", {10}),
+        ("both, and the first child", {6}),
+    ],
 )
 def test_a_service_corrects_its_own_episodes(rows, case, episodes):
     reach, _, writable = CASES[case]
@@ -141,8 +243,8 @@ def test_a_service_corrects_its_own_episodes(rows, case, episodes):
 @pytest.mark.parametrize(
     ("case", "expected"),
     [
-        ("Bury today", {1, 2, 3, 4, 5, 6} | {8, 10} | {12} | SHARED | {14, 16}),
-        ("Salford today", {7, 8, 9, 10, 11} | SHARED | {15, 16}),
+        ("Bury today", FIRST | {8, 10} | {12} | SHARED | {14, 16}),
+        ("Salford today", {7, 8, 9, 10, 11} | SHARED | SALFORDS_OWN | {16}),
         ("a parent of both", SHARED),
         ("a commissioner", SHARED | {16}),
         ("nobody", set()),
@@ -151,6 +253,60 @@ def test_a_service_corrects_its_own_episodes(rows, case, episodes):
 )
 def test_who_reads_which_versions(rows, case, expected):
     assert versions(rows, predicate.readable_version(CASES[case][0])) == expected
+
+
+def test_a_service_corrects_the_episodes_of_the_borough_that_a_scope_names(rows):
+    reach = both(only("EpisodeOfCare", [{BURY}]))
+    assert of(rows, predicate.writable(reach)) & {6, 10, 11} == {6}
+    assert of(rows, predicate.correctable(reach)) & {6, 10, 11} == {6, 10}
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        ("both, and Bury's encounters", EVERY - {9}),
+        ("both, and no encounter", EVERY - {2, 3, 8, 9}),
+        ("both, and Bury's returns", EVERY - {15}),
+        ("both, and surveys", EVERY - {17, 18}),
+        ("both, and the first child", FIRST | SHARED | {16}),
+        ("Bury, and a child of Salford", {8, 10} | SHARED | {16}),
+    ],
+)
+def test_scopes_narrow_versions_as_they_narrow_what_stands(rows, case, expected):
+    assert versions(rows, predicate.readable_version(CASES[case][0])) == expected
+
+
+def test_only_what_stands_is_known_by_its_category(rows):
+    with rows.writing() as connection:
+        connection.execute(insert(resource_version).values(a_version(4, 2, BURY)))
+        connection.execute(update(resource).where(resource.c.rid == 4).values(version=2))
+
+    def found(case):
+        joined = resource_version.join(resource, resource.c.rid == resource_version.c.rid)
+        asked = (
+            select(resource_version.c.version)
+            .select_from(joined)
+            .where(resource_version.c.rid == 4, predicate.readable_version(CASES[case][0]))
+        )
+        with rows.reading() as connection:
+            return set(connection.scalars(asked))
+
+    assert found("both, and surveys") == {2}
+    assert found("both today") == {1, 2}
+
+
+def test_a_statement_is_kept_by_its_moment_for_parents_alone():
+    assert predicate.moment(CASES["Bury today"][0], NOW) == 0
+    assert predicate.moment(CASES["a parent of both"][0], NOW) == micros(NOW)
+
+
+def test_what_is_deleted_is_known_and_not_read(rows):
+    with rows.writing() as connection:
+        connection.execute(update(resource).where(resource.c.rid == 2).values(deleted=True))
+    for case, others in (("Bury today", FIRST - {2}), ("a parent of the first", {1})):
+        reach = CASES[case][0]
+        assert of(rows, predicate.readable(reach, at=NOW)) & FIRST == others
+        assert of(rows, predicate.known_then(reach, predicate.moment(reach, NOW))) & FIRST == others | {2}
 
 
 def test_a_version_is_of_the_team_that_wrote_it_not_of_the_one_that_wrote_last(rows):
@@ -180,6 +336,11 @@ def test_a_version_is_of_the_team_that_wrote_it_not_of_the_one_that_wrote_last(r
         ("a commissioner", set()),
         ("nobody", set()),
         ("the service", {1, 7, 12}),
+        ("both today", {1, 7}),
+        ("both, and the first child", {1}),
+        ("Bury, and a child of Salford", set()),
+        ("both, and Bury's events", {1}),
+        ("both, and no events", set()),
     ],
 )
 def test_who_reads_the_events_about_which_children(rows, case, children):

@@ -86,16 +86,19 @@ def page(
     moment: int,
     types: frozenset[str],
     at: datetime,
+    *,
+    matched: Reach | None = None,
 ) -> Page:
     """One page of the matches within reach, and the resources they include that are within reach too.
 
     reach, moment: what the reach predicate is made of, over every row of tables.resource that the search
-    finds, includes, goes through or counts. types: the types that may be read; the search does not go through
+    finds, includes, goes through or counts. matched: the reach of what it finds and counts, where scopes give
+    another to searching than to reading. types: the types that may be read; the search does not go through
     any other, and includes none.
     at: aware UTC instant of the request; "ap" measures its tolerance from it.
     Raises Invalid where _page is not a cursor of this query.
     """
-    reached = Reached(reach, moment, types)
+    reached = Reached(reach, moment, types, reach if matched in (None, reach) else matched)
     if query.parts:
         return _page_of_types(connection, query, reached, at)
     return _Search(connection, _settled(query, at), reached).page()
@@ -237,7 +240,8 @@ class _Search:
             main=None,
             child="",
         )
-        search = _Search(self.connection, inner, self.reached)
+        # What a search goes through it reads.
+        search = _Search(self.connection, inner, self.reached._replace(matched=self.reached.reach))
         if search.found_none:
             return []
         chosen = search._choice()
@@ -645,26 +649,44 @@ def _blanked(value: Value, blanks: Iterator[Any]) -> Value:
 
 def _values_of_reach(writer: Writer) -> tuple[list[Any], tuple[Any, ...]]:
     """The values of the reach predicate, and what of it shapes the statement."""
-    reach, moment, types = writer.reached
+    reach, moment, types, matched = writer.reached
     through = types if writer.query.links else None
-    match reach:
-        case BoroughReach(boroughs, on):
+    # Narrowings are few, some of each app: they are part of the statement.
+    apart = matched is not reach
+    match reach, matched:
+        case BoroughReach(boroughs, on, patient, narrowing), BoroughReach():
             # SQLite keeps a date as its text.
             day: Any = on.isoformat() if writer.is_sqlite else on
-            return [day, *boroughs], (BoroughReach, len(boroughs), through)
-        case ChildReach(children):
-            return [moment, *children], (ChildReach, len(children), through)
+            of_one = [] if patient is None else [patient]
+            second: Any = (matched.boroughs, matched.narrowing) if apart else None
+            shape = (BoroughReach, len(boroughs), len(of_one), narrowing, second, through)
+            return [day, *of_one, *boroughs], shape
+        case ChildReach(children, narrowing), ChildReach():
+            second = matched.narrowing if apart else None
+            return [moment, *children], (ChildReach, len(children), narrowing, second, through)
     return [], (type(reach), through)
 
 
 def _reach_blanked(reach: Reach, blanks: list[Any]) -> tuple[Reach, int]:
     """The reach and its moment with blanks in the places that _values_of_reach tells."""
     match reach:
+        case BoroughReach(_, _, None):
+            return replace(reach, boroughs=frozenset(blanks[1:]), on=blanks[0]), 0
         case BoroughReach():
-            return BoroughReach(frozenset(blanks[1:]), blanks[0]), 0
+            return replace(reach, boroughs=frozenset(blanks[2:]), on=blanks[0], patient=blanks[1]), 0
         case ChildReach():
-            return ChildReach(frozenset(blanks[1:])), blanks[0]
+            return replace(reach, children=frozenset(blanks[1:])), blanks[0]
     return reach, 0
+
+
+def _second_blanked(matched: Reach, blanked: Reach) -> Reach:
+    """The reach of what is found, with the blanks of the other in the places of what the two share."""
+    match matched, blanked:
+        case BoroughReach(), BoroughReach():
+            return replace(matched, on=blanked.on, patient=blanked.patient)
+        case ChildReach(), ChildReach():
+            return replace(matched, children=blanked.children)
+    return matched
 
 
 def _written(
@@ -692,7 +714,8 @@ def _written(
         theirs[0] = date_.fromordinal(_BLANK_DAY + place)
     reach, moment = _reach_blanked(reached.reach, theirs)
     first, last, extra = next(blanks), next(blanks), next(blanks)
-    blank = Writer(emptied, Reached(reach, moment, reached.types), is_sqlite=writer.is_sqlite)
+    matched = reach if reached.matched is reached.reach else _second_blanked(reached.matched, reach)
+    blank = Writer(emptied, Reached(reach, moment, reached.types, matched), is_sqlite=writer.is_sqlite)
     asked = blank.statement(
         what,
         statement.ways(emptied)[chosen],

@@ -185,16 +185,22 @@ def _cross(join: _InTurn, compiler: SQLCompiler, **options: Any) -> str:
 class Reached(NamedTuple):
     """What the requester reaches, and the types that may be read: asked of every row of tables.resource.
 
-    moment: what predicate.moment gives.
+    reach: of what a search includes and goes through, which is reading. matched: of what it finds; the same
+    unless scopes narrow the two apart. moment: what predicate.moment gives.
     """
 
     reach: Reach
     moment: int
     types: frozenset[str]
+    matched: Reach
 
     def condition(self, rows: FromClause = tables.resource) -> ColumnElement[bool]:
         """Whether a row of tables.resource, or of an alias of it, may be read; its type is asked apart."""
         return predicate.readable_then(self.reach, self.moment, rows)
+
+    def finds(self) -> ColumnElement[bool]:
+        """Whether a row of tables.resource may be found; its type is asked apart."""
+        return predicate.readable_then(self.matched, self.moment)
 
     def of_type(self, type_: str, rows: FromClause) -> ColumnElement[bool]:
         """Whether it is of this type and may be read."""
@@ -209,7 +215,7 @@ class Writer:
     def __init__(self, query: SearchQuery, reached: Reached, *, is_sqlite: bool) -> None:
         self.query = query
         self.reached = reached
-        self.condition = reached.condition()
+        self.condition = reached.finds()
         self.is_sqlite = is_sqlite
 
     # Statements

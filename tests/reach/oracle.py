@@ -1,0 +1,333 @@
+"""Who may see and change what, told a second time in plain sets: it shares no code with what it is held against.
+
+A world is children with dated episodes, and papers with their versions. An asker is a role with boroughs or
+children, perhaps one patient, and the text of its scopes. Every question has one answer, a word:
+
+"refused": the role or the scopes never give this; or it is found and may not be changed. "hidden": as if it were
+not there. "gone": it was deleted, and the asker may know. "unfit": what is to be written has a reference out
+of sight, or it is not clear for which borough it is written. "seen", "done": what they say.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+STAFF = ("health-visitor", "system-client")
+# What each role may ever do, by the first letters of create, read, update, delete, search.
+_STAFF_RIGHTS = {
+    "Patient": "crus",
+    "EpisodeOfCare": "crus",
+    "Encounter": "cruds",
+    "Observation": "cruds",
+    "Condition": "cruds",
+    "Flag": "cruds",
+    "Group": "cruds",
+    "Organization": "rs",
+}
+RIGHTS = {
+    "health-visitor": {**_STAFF_RIGHTS, "MeasureReport": "rs"},
+    "system-client": {**_STAFF_RIGHTS, "MeasureReport": "crs"},
+    "parent": {"Patient": "rs", "Encounter": "rs", "Observation": "rs"},
+    "commissioner": {"MeasureReport": "rs", "Organization": "rs"},
+}
+TYPES = (*_STAFF_RIGHTS, "MeasureReport")
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One borough answers from the first day to the day before `end`."""
+
+    borough: str
+    start: date
+    end: date | None
+
+    def covers(self, day: date) -> bool:
+        return self.start <= day and (self.end is None or day < self.end)
+
+
+@dataclass(frozen=True)
+class Version:
+    """author: the borough on whose behalf it was written. categories: system|code."""
+
+    author: str | None
+    categories: frozenset[str] = frozenset()
+    deletion: bool = False
+
+
+@dataclass
+class Paper:
+    """One resource. kind: "child", "borough", "published" or "shared". names: the borough that an episode's own
+    text names."""
+
+    type: str
+    id: str
+    kind: str
+    child: str | None = None
+    names: str | None = None
+    released: datetime | None = None
+    versions: list[Version] = field(default_factory=list)
+
+    @property
+    def last(self) -> Version:
+        return self.versions[-1]
+
+
+@dataclass
+class World:
+    """episodes: of each child. papers: by type and id. now: the instant of every question; today: its day."""
+
+    now: datetime
+    today: date
+    episodes: dict[str, list[Episode]] = field(default_factory=dict)
+    papers: dict[tuple[str, str], Paper] = field(default_factory=dict)
+
+    def answering(self, child: str | None) -> set[str]:
+        return {each.borough for each in self.episodes.get(child or "", ()) if each.covers(self.today)}
+
+
+@dataclass(frozen=True)
+class Asker:
+    role: str
+    scopes: str
+    boroughs: frozenset[str] = frozenset()
+    children: frozenset[str] = frozenset()
+    patient: str | None = None
+
+
+@dataclass(frozen=True)
+class _Given:
+    """One scope as it reads. tags: boroughs named, all of them at once."""
+
+    type: str
+    letters: str
+    tags: frozenset[str]
+    categories: frozenset[str]
+
+
+@dataclass(frozen=True)
+class _Way:
+    boroughs: frozenset[str]
+    categories: frozenset[str]
+
+
+def _given(asker: Asker) -> list[_Given]:
+    found = []
+    for word in asker.scopes.split():
+        head, _, query = word.partition("?")
+        type_, letters = head.split("/")[1].split(".")
+        asked = [each.split("=", 1) for each in query.split("&")] if query else []
+        found.append(
+            _Given(
+                type_,
+                letters,
+                frozenset(value.split("|")[1] for name, value in asked if name == "_tag"),
+                frozenset(value for name, value in asked if name == "category"),
+            )
+        )
+    return found
+
+
+def _allowed(asker: Asker, type_: str, letter: str) -> bool:
+    return letter in RIGHTS[asker.role].get(type_, "") and any(
+        each.type in ("*", type_) and letter in each.letters for each in _given(asker)
+    )
+
+
+def _ways(asker: Asker, type_: str, letter: str) -> list[_Way]:
+    """In each way which boroughs, and which categories a resource must all have. A parent is told no borough: by
+    a scope that names one nothing is reached."""
+
+    def boroughs(given: _Given) -> frozenset[str]:
+        return frozenset(each for each in asker.boroughs if all(each == tag for tag in given.tags))
+
+    every = _given(asker)
+    if asker.role == "parent":
+        every = [each for each in every if not each.tags]
+    giving = [each for each in every if each.type in ("*", type_) and letter in each.letters]
+    if giving or asker.role == "parent":
+        return [_Way(boroughs(each), each.categories) for each in giving]
+    return [_Way(frozenset().union(*map(boroughs, every)), frozenset())]
+
+
+def _is_theirs(world: World, asker: Asker, paper: Paper, wrote: str | None, way: _Way) -> bool:
+    """Whether it is of a child of these boroughs, or was written for one of them."""
+    if asker.patient is not None and (paper.kind == "borough" or paper.child != asker.patient):
+        return False
+    if paper.kind == "borough":
+        return wrote in way.boroughs
+    return bool(world.answering(paper.child) & way.boroughs) or wrote in way.boroughs
+
+
+def _stand_in(version: Version) -> frozenset[str]:
+    return frozenset() if version.deletion else version.categories
+
+
+def _known(world: World, asker: Asker, paper: Paper, letter: str) -> bool:
+    if paper.kind == "shared":
+        return True
+    if asker.role == "commissioner":
+        return paper.kind == "published"
+    if asker.role == "parent":
+        children = asker.children if asker.patient is None else asker.children & {asker.patient}
+        shown = paper.type == "Patient" or (paper.released is not None and paper.released <= world.now)
+        return (
+            paper.child in children
+            and shown
+            and any(way.categories <= _stand_in(paper.last) for way in _ways(asker, paper.type, letter))
+        )
+    if paper.kind == "published":
+        return True
+    return any(
+        way.categories <= _stand_in(paper.last) and _is_theirs(world, asker, paper, paper.last.author, way)
+        for way in _ways(asker, paper.type, letter)
+    )
+
+
+def _versions(world: World, asker: Asker, paper: Paper, letter: str) -> set[int]:
+    """Numbers of the versions that are within reach. What was filed under which category before is not kept."""
+    every = set(range(1, len(paper.versions) + 1))
+    if paper.kind == "shared" or (paper.kind == "published" and asker.role != "parent"):
+        return every
+    if asker.role not in STAFF:
+        return set()
+    return {
+        number
+        for number in every
+        for version in [paper.versions[number - 1]]
+        for way in _ways(asker, paper.type, letter)
+        if _is_theirs(world, asker, paper, version.author, way)
+        and (not way.categories or (number == len(paper.versions) and way.categories <= _stand_in(version)))
+    }
+
+
+def read(world: World, asker: Asker, paper: Paper) -> str:
+    if not _allowed(asker, paper.type, "r"):
+        return "refused"
+    if not _known(world, asker, paper, "r"):
+        return "hidden"
+    return "gone" if paper.last.deletion else "seen"
+
+
+def vread(world: World, asker: Asker, paper: Paper, number: int) -> str:
+    if not _allowed(asker, paper.type, "r"):
+        return "refused"
+    if number not in _versions(world, asker, paper, "r"):
+        return "hidden"
+    return "gone" if paper.versions[number - 1].deletion else "seen"
+
+
+def history(world: World, asker: Asker, paper: Paper) -> str | set[int]:
+    """Numbers of its versions, or a word."""
+    if not _allowed(asker, paper.type, "r"):
+        return "refused"
+    return _versions(world, asker, paper, "r") or "hidden"
+
+
+def history_of_type(world: World, asker: Asker, type_: str) -> str | set[tuple[str, int]]:
+    if not _allowed(asker, type_, "s"):
+        return "refused"
+    return {
+        (paper.id, number)
+        for paper in world.papers.values()
+        if paper.type == type_
+        for number in _versions(world, asker, paper, "s")
+    }
+
+
+def search(world: World, asker: Asker, type_: str) -> str | set[str]:
+    if not _allowed(asker, type_, "s"):
+        return "refused"
+    return {
+        paper.id
+        for paper in world.papers.values()
+        if paper.type == type_ and not paper.last.deletion and _known(world, asker, paper, "s")
+    }
+
+
+def _may_change(world: World, asker: Asker, paper: Paper, letter: str) -> bool:
+    """Whoever answers for the child today; nobody yet, and this service entered it; its own episode."""
+    if asker.patient is not None and paper.child != asker.patient:
+        return False
+    for way in _ways(asker, paper.type, letter):
+        theirs = bool(world.answering(paper.child) & way.boroughs)
+        if paper.kind == "borough" or not world.episodes.get(paper.child or ""):
+            theirs = theirs or paper.last.author in way.boroughs
+        if paper.type == "EpisodeOfCare":
+            theirs = theirs or paper.names in way.boroughs
+        if theirs and way.categories <= _stand_in(paper.last):
+            return True
+    return False
+
+
+def _is_unclear(world: World, asker: Asker, child: str | None) -> bool:
+    """On whose behalf it is written, where an asker of several boroughs answers for the child in none."""
+    return not world.answering(child) & asker.boroughs and len(asker.boroughs) != 1
+
+
+def _fits(asker: Asker, type_: str, letter: str, boroughs: set[str], categories: frozenset[str]) -> bool:
+    return any(
+        way.boroughs & boroughs and way.categories <= categories for way in _ways(asker, type_, letter)
+    )
+
+
+def _afterwards(world: World, asker: Asker, child: str | None) -> set[str]:
+    return world.answering(child) if world.episodes.get(child or "") else set(asker.boroughs)
+
+
+def _narrowed(asker: Asker) -> bool:
+    return any(each.tags or each.categories for each in _given(asker))
+
+
+def update(world: World, asker: Asker, paper: Paper, categories: frozenset[str]) -> str:
+    """categories: those that it has afterwards."""
+    if not _allowed(asker, paper.type, "u"):
+        return "refused"
+    if not (_known(world, asker, paper, "u") or _known(world, asker, paper, "r")):
+        return "hidden"
+    if paper.last.deletion:
+        return "gone"
+    if not _may_change(world, asker, paper, "u"):
+        return "refused"
+    if paper.kind == "borough":
+        boroughs = {paper.names or ""}
+    elif paper.type == "EpisodeOfCare":
+        if paper.names not in asker.boroughs:
+            return "refused"
+        boroughs = {paper.names}
+    else:
+        boroughs = _afterwards(world, asker, paper.child)
+    if paper.kind == "child" and _is_unclear(world, asker, paper.child):
+        return "unfit"
+    if _narrowed(asker) and not _fits(asker, paper.type, "u", boroughs, categories):
+        return "refused"
+    return "done"
+
+
+def delete(world: World, asker: Asker, paper: Paper) -> str:
+    if not _allowed(asker, paper.type, "d"):
+        return "refused"
+    if not (_known(world, asker, paper, "d") or _known(world, asker, paper, "r")):
+        return "hidden"
+    if paper.last.deletion:
+        return "done"
+    if not _may_change(world, asker, paper, "d"):
+        return "refused"
+    if paper.kind == "child" and _is_unclear(world, asker, paper.child):
+        return "unfit"
+    return "done"
+
+
+def create(world: World, asker: Asker, type_: str, child: str, categories: frozenset[str]) -> str:
+    """A new paper of a child."""
+    if not _allowed(asker, type_, "c"):
+        return "refused"
+    patient = world.papers["Patient", child]
+    if not _known(world, asker, patient, "r"):
+        return "unfit"
+    entered = not world.episodes.get(child) and patient.last.author in asker.boroughs
+    if not (world.answering(child) & asker.boroughs or entered):
+        return "refused"
+    if _is_unclear(world, asker, child):
+        return "unfit"
+    if _narrowed(asker) and not _fits(asker, type_, "c", _afterwards(world, asker, child), categories):
+        return "refused"
+    return "done"
