@@ -10,7 +10,7 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 import click
@@ -194,6 +194,107 @@ def forget(shell: Shell) -> None:
         tokens.forget(connection, at=at)
         clients.forget_assertions(connection, at=at)
     click.echo("What had ended is forgotten.")
+
+
+@main.command()
+@click.option("--from", "first", default=0, help="seq of the event to begin at; what came before is believed")
+@click.option(
+    "--witnessed",
+    type=click.File("rb"),
+    help="what audit-head has printed, one a line, as it was kept elsewhere",
+)
+@click.option(
+    "--keys",
+    "kept",
+    type=click.File("rb"),
+    help="JWK Set of keys that signed those lines and were turned since",
+)
+@click.pass_obj
+def audit_verify(shell: Shell, first: int, witnessed: IO[bytes] | None, kept: IO[bytes] | None) -> None:
+    """Look whether an event of the audit was changed, removed, added or moved; exit code 1 names the first."""
+    from healthvisit.accounts import witness
+    from healthvisit.record import chain
+
+    told = {}
+    if witnessed is not None:
+        try:
+            told = witness.read(shell.settings.secrets_folder, witnessed, kept.read() if kept else None)
+        except witness.Unbelieved as error:
+            raise click.ClickException(str(error)) from error
+    begun = time.monotonic()
+    found = chain.verify(shell.database, first=first, witnessed=told)
+    passed = max(time.monotonic() - begun, 0.001)
+    click.echo(
+        f"{found.chained} events in {found.streams} streams and {found.anchors} anchors were looked at in "
+        f"{passed:.1f} s ({found.chained / passed:.0f} events/s)."
+    )
+    if found.unchained:
+        click.echo(f"{found.unchained} events are from before the chain began.")
+    if found.broken is not None:
+        where = [
+            f"{name} {value}"
+            for name, value in (
+                ("seq", found.broken.seq),
+                ("stream", found.broken.stream),
+                ("place", found.broken.place),
+            )
+            if value is not None
+        ]
+        click.echo(
+            " ".join(["BROKEN:", *([f"event ({', '.join(where)})"] if where else []), found.broken.what])
+        )
+        sys.exit(1)
+    click.echo("Each follows the one before it.")
+
+
+@main.command()
+@click.pass_obj
+def audit_head(shell: Shell) -> None:
+    """Tie the audit as it stands now and print its head, signed: to be kept where this service cannot reach."""
+    from healthvisit.accounts import witness
+    from healthvisit.record import chain, instants
+
+    # The machine's own time, also in a demonstration: it is the machine that is watched.
+    anchor = chain.anchor(shell.database, recorded_at=instants.micros(datetime.now(UTC)))
+    click.echo(
+        witness.signed(
+            shell.settings.secrets_folder,
+            witness.Head(
+                issuer=shell.settings.base_url,
+                number=anchor.number,
+                hash=anchor.hash,
+                through=anchor.through,
+                recorded_at=instants.text(anchor.recorded_at),
+            ),
+        )
+    )
+
+
+@main.command()
+@click.argument("child")
+@click.pass_obj
+def who_saw(shell: Shell, child: str) -> None:
+    """Every event about CHILD, the id of a Patient: for whoever answers for the record. Asking is an event too."""
+    from healthvisit.record import audit, instants
+
+    found = audit.who_saw(shell.database, service("who-saw"), child, at=shell.now())
+    if found is None:
+        raise click.ClickException("There is no such Patient.")
+    for each in found:
+        click.echo(
+            "\t".join(
+                (
+                    instants.text(each.recorded_at),
+                    each.account,
+                    each.role,
+                    each.boroughs or "-",
+                    each.client or "-",
+                    each.interaction,
+                    each.type or "-",
+                    audit.OUTCOMES[each.outcome],
+                )
+            )
+        )
 
 
 @main.command()

@@ -81,9 +81,11 @@ class Worker:
         except Unavailable:
             # The lease ends by itself, and the job is taken up again.
             raise
-        except Exception:
-            # The requester is told that it failed; the next requester's export is still done.
-            log.exception("export %s failed", job.id)
+        except Exception as error:
+            # The requester is told that it failed; the next requester's export is still done. The log is told the
+            # type and place alone: a message or a local value could name a child.
+            nameless = Exception(type(error).__name__).with_traceback(error.__traceback__)
+            log.error("export %s failed: %s", job.id, type(error).__name__, exc_info=nameless)
             export.fail(self.work, job)
         return True
 

@@ -1,39 +1,86 @@
 """One event per interaction, in the same transaction as its data; refusals too, once they are undone.
 
 Events are rows, shown as FHIR AuditEvent on reading, under the reach of the child they are about.
-https://hl7.org/fhir/R4/auditevent.html; IHE Basic Audit Log Patterns (patterns Read, Query, Create, Update).
+https://hl7.org/fhir/R4/auditevent.html; IHE Basic Audit Log Patterns (Read, Query, Create, Update, Delete),
+but for what is left out so that no event tells of a child: what a query asked for, and network addresses.
 """
 
-from collections.abc import Iterable, Sequence
+import base64
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, false, func, or_, select, true
 
-from healthvisit.access.reach import Reach
+from healthvisit.access import visibility
+from healthvisit.access.reach import ChildReach, Reach
 from healthvisit.access.requester import Requester
+from healthvisit.database import Database
 from healthvisit.exact_json import JSON
-from healthvisit.record import chain, ids, instants, predicate, references
+from healthvisit.record import chain, ids, instants, ownership, predicate, references
 from healthvisit.record.errors import Invalid, Issue
 from healthvisit.record.search import date as dates
 from healthvisit.record.tables import audit_event, resource
 
 DONE, REFUSED, FAILED = 0, 4, 8
+# The ids that this service gives (record/ids.py).
+_OURS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
-_ACTIONS = {
-    "read": "R", "vread": "R", "history-instance": "R", "history-type": "R", "history-system": "R",
-    "search-type": "E", "create": "C", "update": "U", "patch": "U", "delete": "D",
-    "transaction": "E", "operation": "E",
-}  # fmt: skip
-_OUTCOMES = {DONE: "Done", REFUSED: "Refused", FAILED: "Failed"}
+# Who is told in such a list of those who saw a child: professionals and apps.
+_TOLD_TO_PARENTS = ("health-visitor", "system-client")
+
+OUTCOMES = {DONE: "Done", REFUSED: "Refused", FAILED: "Failed"}
 _RESTFUL = "http://hl7.org/fhir/restful-interaction"
 _EVENT_TYPES = "http://terminology.hl7.org/CodeSystem/audit-event-type"
 _OBJECT_ROLES = "http://terminology.hl7.org/CodeSystem/object-role"
-_RESOURCE_TYPES = "http://hl7.org/fhir/resource-types"
+_SOURCE_TYPES = "http://terminology.hl7.org/CodeSystem/security-source-type"
+_ENTITY_TYPES = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
+_PERSON = {"system": _ENTITY_TYPES, "code": "1", "display": "Person"}
+_SYSTEM_OBJECT = {"system": _ENTITY_TYPES, "code": "2", "display": "System Object"}
+_DICOM = "http://dicom.nema.org/resources/ontology/DCM"
+_PARTICIPATION = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+_SOURCE = (_DICOM, "110153", "Source Role ID")
+_DESTINATION = (_DICOM, "110152", "Destination Role ID")
+_APPLICATION = (_DICOM, "110150", "Application")
+_CUSTODIAN = ("http://terminology.hl7.org/CodeSystem/provenance-participant-type", "custodian", "Custodian")
+_RECIPIENT = (_PARTICIPATION, "IRCP", "information recipient")
+_AUTHOR = (_PARTICIPATION, "AUT", "author (originator)")
+_OBSERVER = "healthvisit"
+_OWN = "healthvisit's own pages and commands"
 _REQUEST = {
     "system": "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType",
     "code": "XrequestId",
+}
+
+
+class _Pattern(NamedTuple):
+    """The action of an event, and what the person, the app and the service are in it."""
+
+    action: str
+    person: tuple[str, str, str]
+    app: tuple[str, str, str]
+    service: tuple[str, str, str]
+
+
+# https://profiles.ihe.net/ITI/BALP/content.html: in a query what is asked flows from the app to the service.
+_READ = _Pattern("R", _RECIPIENT, _DESTINATION, _SOURCE)
+_QUERY = _Pattern("E", _RECIPIENT, _SOURCE, _DESTINATION)
+_UPDATE = _Pattern("U", _AUTHOR, _SOURCE, _DESTINATION)
+_PATTERNS = {
+    "read": _READ,
+    "vread": _READ,
+    "history-instance": _READ,
+    "history-type": _READ,
+    "history-system": _READ,
+    "search-type": _QUERY,
+    "operation": _QUERY,
+    "create": _Pattern("C", _AUTHOR, _SOURCE, _DESTINATION),
+    "update": _UPDATE,
+    "patch": _UPDATE,
+    "delete": _Pattern("D", _AUTHOR, _APPLICATION, _CUSTODIAN),
+    "transaction": _Pattern("E", _AUTHOR, _SOURCE, _DESTINATION),
 }
 COUNT = 50
 MOST_COUNT = 1000
@@ -74,7 +121,7 @@ def told(
             requester.role,
             requester.client,
             event.type,
-            event.resource_id,
+            _told_id(event),
             event.version,
             event.child_rid,
             request,
@@ -83,6 +130,12 @@ def told(
         )
         for event in events
     ]
+
+
+def _told_id(event: Event) -> str | None:
+    # What was asked for and is not there can be an NHS number, which has the form of an id.
+    is_told = event.resource_id is None or event.outcome == DONE or _OURS.fullmatch(event.resource_id)
+    return event.resource_id if is_told else None
 
 
 def put(connection: Connection, told: Sequence[tuple[Any, ...]]) -> None:
@@ -194,51 +247,164 @@ def _select(connection: Connection, reach: Reach, condition: ColumnElement[bool]
 
 def _event(row: Row[Any]) -> JSON:
     recorded = instants.text(row.recorded_at)
+    pattern = _PATTERNS[row.interaction]
+    app: JSON = {"display": _OWN} if row.client is None else {"identifier": {"value": row.client}}
     agents: list[JSON] = [
         {
+            "type": _concept(*pattern.person),
             "role": [{"text": row.role}],
             "who": {"identifier": {"value": row.account}},
             "requestor": True,
-        }
+        },
+        {"type": _concept(*pattern.app), "who": app, "requestor": False},
+        {"type": _concept(*pattern.service), "who": {"display": _OBSERVER}, "requestor": False},
     ]
-    if row.client is not None:
-        agents.append({"who": {"identifier": {"value": row.client}}, "requestor": False})
-    entities: list[JSON] = []
-    if row.child_id is not None:
-        entities.append(_entity_shown(f"Patient/{row.child_id}", "1", "Patient"))
-    if row.type is not None and row.resource_id is not None and row.type != "Patient":
-        version = f"/_history/{row.version}" if row.version is not None else ""
-        entities.append(_entity_shown(f"{row.type}/{row.resource_id}{version}", "4", "Domain Resource"))
-    if row.interaction == "search-type":
-        # The query itself may hold an NHS number: it is told that there was one, and of which type.
-        entities.append(
-            {"type": {"system": _RESOURCE_TYPES, "code": row.type}, "role": _object_role("24", "Query")}
-        )
-    if row.detail is not None:
-        entities.append({"name": row.detail, "role": _object_role("20", "Job")})
-    entities.append({"what": {"identifier": {"value": row.request}}, "type": _REQUEST})
     return {
         "resourceType": "AuditEvent",
         "id": row.id,
         "meta": {"versionId": "1", "lastUpdated": recorded},
         "type": {"system": _EVENT_TYPES, "code": "rest", "display": "RESTful Operation"},
         "subtype": [{"system": _RESTFUL, "code": row.interaction}],
-        "action": _ACTIONS[row.interaction],
+        "action": pattern.action,
         "recorded": recorded,
         "outcome": str(row.outcome),
-        "outcomeDesc": _OUTCOMES[row.outcome],
+        "outcomeDesc": OUTCOMES[row.outcome],
         "agent": agents,
-        "source": {"observer": {"display": "healthvisit"}},
-        "entity": entities,
+        "source": {
+            "observer": {"display": _OBSERVER},
+            "type": [{"system": _SOURCE_TYPES, "code": "4", "display": "Application Server"}],
+        },
+        "entity": list(_entities(row)),
     }
 
 
-def _entity_shown(reference: str, code: str, display: str) -> JSON:
-    return {"what": {"reference": reference}, "role": _object_role(code, display)}
+def _entities(row: Row[Any]) -> Iterator[JSON]:
+    if row.child_id is not None:
+        yield {
+            "what": {"reference": f"Patient/{row.child_id}"},
+            "type": _PERSON,
+            "role": _object_role("1", "Patient"),
+        }
+    if row.type is not None and row.resource_id is not None:
+        version = f"/_history/{row.version}" if row.version is not None else ""
+        yield {
+            "what": {"reference": f"{row.type}/{row.resource_id}{version}"},
+            "type": _SYSTEM_OBJECT,
+            "role": _object_role("4", "Domain Resource"),
+        }
+    if row.interaction == "search-type":
+        # What was asked may hold an NHS number: it is told that there was a query, and of which type.
+        asked = f"{row.type or ''}?"
+        yield {
+            "type": _SYSTEM_OBJECT,
+            "role": _object_role("24", "Query"),
+            "query": base64.b64encode(asked.encode()).decode(),
+        }
+    if row.detail is not None:
+        yield {"name": row.detail, "type": _SYSTEM_OBJECT, "role": _object_role("20", "Job")}
+    yield {"what": {"identifier": {"value": row.request}}, "type": _REQUEST}
+
+
+def _concept(system: str, code: str, display: str) -> JSON:
+    return {"coding": [{"system": system, "code": code, "display": display}]}
 
 
 def _object_role(code: str, display: str) -> JSON:
     return {"system": _OBJECT_ROLES, "code": code, "display": display}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """On this day somebody of this role saw this kind of thing of a child.
+
+    day: civil date in Europe/London. boroughs: GSS codes that they worked for; none for an app or before it was
+    kept. client: id of the app, or None for the service's own pages. type: FHIR resource type.
+    """
+
+    day: date
+    role: str
+    boroughs: tuple[str, ...]
+    client: str | None
+    type: str
+
+
+def seen_by(connection: Connection, reach: Reach, child: str, *, at: datetime) -> list[Seen]:
+    """Who saw a child, as its parents may be told, newest first; empty for a child out of reach.
+
+    child: id of the Patient. Professionals and apps alone, never another adult of the family, and never a name;
+    only kinds of thing that parents see at all, so that nothing tells of a safeguarding paper.
+    A borough tells where a child is: where that is to stay hidden from an adult, the page leaves it out.
+    Staff are told of a child for whom they answer today; a team that the child has left is not.
+    """
+    allowed = true() if isinstance(reach, ChildReach) else predicate.readable_event(reach)
+    found = connection.execute(
+        select(
+            audit_event.c.recorded_at,
+            audit_event.c.role,
+            audit_event.c.boroughs,
+            audit_event.c.client,
+            audit_event.c.type,
+        ).where(
+            allowed,
+            audit_event.c.child_rid.in_(_rids("Patient", [child], reach, at)),
+            audit_event.c.outcome == DONE,
+            audit_event.c.role.in_(_TOLD_TO_PARENTS),
+            audit_event.c.type.in_(visibility.TYPES),
+        )
+    )
+    seen = {
+        Seen(
+            ownership.london_date(instants.from_micros(row.recorded_at)),
+            row.role,
+            tuple(row.boroughs.split(",")) if row.boroughs else (),
+            row.client,
+            row.type,
+        )
+        for row in found
+    }
+    return sorted(
+        seen, key=lambda one: (-one.day.toordinal(), one.role, one.boroughs, one.client or "", one.type)
+    )
+
+
+@dataclass(frozen=True)
+class Access:
+    """One event about a child, for those who must answer for the record. recorded_at: microseconds, UTC."""
+
+    recorded_at: int
+    account: str
+    role: str
+    boroughs: str | None
+    client: str | None
+    interaction: str
+    type: str | None
+    outcome: int
+
+
+def who_saw(database: Database, requester: Requester, child: str, *, at: datetime) -> list[Access] | None:
+    """Every event about a child in the order of recording; None where there is no such Patient.
+
+    For the service's own shell: no reach narrows it. That it was asked is an event too, kept before this returns.
+    """
+    with database.reading() as connection:
+        rid = connection.scalar(
+            select(resource.c.rid).where(resource.c.type == "Patient", resource.c.id == child)
+        )
+        found = connection.execute(
+            select(*(audit_event.c[name] for name in Access.__dataclass_fields__))
+            .where(audit_event.c.child_rid == rid)
+            .order_by(audit_event.c.seq)
+        ).all()
+    asked = Event(
+        "operation",
+        "Patient",
+        child if rid is not None else None,
+        child_rid=rid,
+        outcome=REFUSED if rid is None else DONE,
+        detail="who-saw",
+    )
+    database.add(put, told([asked], requester, at=at, request=ids.next_id()))
+    return None if rid is None else [Access(**row._mapping) for row in found]
 
 
 def _rids(type_: str, ids_: Sequence[str], reach: Reach, at: datetime) -> Any:

@@ -48,7 +48,7 @@ _KEEP = (
     "INSERT INTO audit_anchor (number, recorded_at, through, unchained, heads, before, hash)"
     " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number"
 )
-_THROUGH = "SELECT max(through) FROM audit_anchor"
+_THROUGH = "SELECT coalesce(max(through), 0) FROM audit_anchor"
 _GREATEST = "SELECT coalesce(max(seq), 0) FROM audit_event"
 _HEADS = (
     "SELECT stream, place, hash FROM audit_event WHERE (stream, place) IN"
@@ -178,7 +178,8 @@ def _anchored(
     connection: Connection, heads: Sequence[Head], *, recorded_at: int, through: int | None
 ) -> tuple[int, bytes] | None:
     """Number and hash of the new anchor; None where another process made one just now."""
-    [(last, unchained, before)] = _asked(connection, _LAST)
+    # Where somebody has removed them all, events are still kept; whoever verifies misses the first.
+    [(last, unchained, before)] = _asked(connection, _LAST) or [(0, 0, START)]
     number = last + 1
     told = dumps([[head.stream, head.place, head.hash.hex()] for head in sorted(heads)]).decode()
     own = _hash_of_anchor(before, (number, recorded_at, through, unchained, told))

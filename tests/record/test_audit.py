@@ -1,9 +1,14 @@
+import base64
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy.exc import DBAPIError
 
+from healthvisit.access import reach
 from healthvisit.database import Unavailable
+from healthvisit.record import audit
+from healthvisit.record.audit import Event
 from healthvisit.record.errors import Forbidden, Invalid, NotFound, RecordError, Unprocessable
 from healthvisit.record.record import opened
 from healthvisit.record.validation import checked
@@ -99,9 +104,10 @@ def test_what_was_undone_is_not_told_as_done(enter, furnished):
     assert rows(furnished, "a") == [("create", 8, "Patient", None, None, False)]
 
 
-def test_a_text_that_is_no_id_is_not_written_down(enter, furnished):
+@pytest.mark.parametrize("asked", ["Poppy Ashworth, 9990000018", "9990000018", "Ashworth", "poppy-2021"])
+def test_a_text_that_is_no_id_of_ours_is_not_written_down(enter, furnished, asked):
     with pytest.raises(NotFound), enter(a_requester(account="a")) as record:
-        record.read("Patient", "Poppy Ashworth, 9990000018")
+        record.read("Patient", asked)
     assert rows(furnished, "a") == [("read", 4, "Patient", None, None, False)]
 
 
@@ -117,11 +123,164 @@ def test_an_event_is_read_as_a_fhir_audit_event(enter, definitions, child):
     assert event["subtype"] == [{"system": "http://hl7.org/fhir/restful-interaction", "code": "read"}]
     assert event["agent"][0]["who"] == {"identifier": {"value": "a"}}
     assert event["agent"][1]["who"] == {"identifier": {"value": "tablet"}}
+    assert event["agent"][2]["who"] == {"display": "healthvisit"}
     assert [entity["what"].get("reference") for entity in event["entity"]] == [
         child.reference,
         f"Encounter/{child.made['two-year']}/_history/1",
         None,
     ]
+
+
+# What IHE's patterns want: action, kind of person, of app and of service; and what the entities are.
+# https://profiles.ihe.net/ITI/BALP/content.html
+SHAPES = {
+    "read": ("R", "IRCP", "110152", "110153", ["1", "4", None]),
+    "vread": ("R", "IRCP", "110152", "110153", ["1", "4", None]),
+    "history-instance": ("R", "IRCP", "110152", "110153", ["1", "4", None]),
+    "search-type": ("E", "IRCP", "110153", "110152", ["1", "24", None]),
+    "create": ("C", "AUT", "110153", "110152", ["1", "4", None]),
+    "update": ("U", "AUT", "110153", "110152", ["1", "4", None]),
+    "patch": ("U", "AUT", "110153", "110152", ["1", "4", None]),
+    "delete": ("D", "AUT", "110150", "custodian", ["1", "4", None]),
+    "transaction": ("E", "AUT", "110153", "110152", [None]),
+    "operation": ("E", "IRCP", "110153", "110152", ["1", "4", "20", None]),
+}
+
+
+def happened(interaction, child, child_rid):
+    """An event of this interaction with the child's Patient, as the record leaves it."""
+    event = Event(interaction, "Patient", child.id, 1, child_rid)
+    if interaction == "search-type":
+        event.type, event.resource_id, event.version = "Encounter", None, None
+    if interaction == "transaction":
+        event.type, event.resource_id, event.version, event.child_rid = None, None, None, None
+    if interaction == "operation":
+        event.detail = "$everything"
+    return event
+
+
+def child_row(database, child):
+    with database.reading() as connection:
+        return connection.exec_driver_sql(f"select rid from resource where id = '{child.id}'").scalar_one()
+
+
+@pytest.mark.parametrize("client", [None, "tablet"])
+@pytest.mark.parametrize("interaction", SHAPES)
+def test_each_interaction_has_the_shape_of_its_pattern(
+    enter, furnished, definitions, child, interaction, client
+):
+    asked = a_requester(account="a", client=client)
+    told = audit.told(
+        [happened(interaction, child, child_row(furnished, child))], asked, at=NOW, request="r-1"
+    )
+    furnished.add(audit.put, told)
+    with enter(a_requester("service")) as record:
+        event = record.read("AuditEvent", told[0][0]).json()
+    checked(event, type="AuditEvent", definitions=definitions)
+    action, person, app, service, roles = SHAPES[interaction]
+    assert event["action"] == action
+    assert [agent["type"]["coding"][0]["code"] for agent in event["agent"]] == [person, app, service]
+    assert [agent["requestor"] for agent in event["agent"]] == [True, False, False]
+    assert event["agent"][0]["role"] == [{"text": "health-visitor"}]
+    own = {"display": "healthvisit's own pages and commands"}
+    assert event["agent"][1]["who"] == ({"identifier": {"value": client}} if client else own)
+    assert event["outcome"] == "0"
+    assert event["source"]["type"][0]["code"] == "4"
+    assert [entity.get("role", {}).get("code") for entity in event["entity"]] == roles
+    assert event["entity"][-1]["what"] == {"identifier": {"value": "r-1"}}
+    if interaction == "search-type":
+        assert base64.b64decode(event["entity"][1]["query"]) == b"Encounter?"
+
+
+@pytest.mark.parametrize("outcome", [audit.REFUSED, audit.FAILED])
+@pytest.mark.parametrize("interaction", SHAPES)
+def test_a_refusal_has_the_shape_of_what_was_refused(enter, furnished, definitions, interaction, outcome):
+    refused = Event(interaction, "Patient", outcome=outcome)
+    told = audit.told([refused], a_requester("parent", account="p"), at=NOW, request="r-1")
+    furnished.add(audit.put, told)
+    with enter(a_requester("service")) as record:
+        event = record.read("AuditEvent", told[0][0]).json()
+    checked(event, type="AuditEvent", definitions=definitions)
+    assert (event["outcome"], event["action"]) == (str(outcome), SHAPES[interaction][0])
+
+
+def test_an_export_is_an_operation_with_its_numbers(enter, furnished, definitions):
+    told = audit.told(
+        [Event("operation", "Observation", detail="$export 12")],
+        a_requester("system-client", client="borough-return"),
+        at=NOW,
+        request="job",
+    )
+    furnished.add(audit.put, told)
+    with enter(a_requester("service")) as record:
+        event = record.read("AuditEvent", told[0][0]).json()
+    checked(event, type="AuditEvent", definitions=definitions)
+    assert [entity.get("name") for entity in event["entity"]] == ["$export 12", None]
+
+
+class TestWhoSawAChild:
+    def seen(self, database, requester, child, at=NOW):
+        with database.reading() as connection:
+            return audit.seen_by(connection, reach.of(requester, on=at.date()), child.id, at=at)
+
+    @pytest.fixture
+    def parent(self, child):
+        return a_requester("parent", children=[child.id])
+
+    @pytest.fixture(autouse=True)
+    def looked(self, enter, child, definitions, furnished):
+        with enter(a_requester(account="a")) as record:
+            record.read("Patient", child.id)
+            record.read("Patient", child.id)
+            record.search("Encounter", [("patient", child.reference)])
+            record.search("Flag", [("patient", child.reference)])
+        with enter(a_requester(account="a"), at=NOW + timedelta(days=1, hours=14)) as record:
+            record.read("Patient", child.id)
+        with enter(a_requester("parent", children=[child.id], account="p")) as record:
+            record.read("Patient", child.id)
+        with pytest.raises(NotFound), enter(a_requester(boroughs=["salford"])) as record:
+            record.read("Patient", child.id)
+
+    def test_a_parent_is_told_days_roles_and_boroughs(self, furnished, child, parent):
+        bury = ("E08000002",)
+        found = self.seen(furnished, parent, child)
+        assert [one for one in found if one.day == date(2021, 2, 17)] == []
+        assert found[0] == audit.Seen(date(2021, 2, 16), "health-visitor", bury, None, "Patient")
+        on_the_day = [one for one in found if one.day == date(2021, 2, 15) and one.boroughs == bury]
+        assert {one.type for one in on_the_day} >= {"Patient", "Encounter"}
+        assert len(on_the_day) == len(set(on_the_day))
+
+    def test_neither_the_other_parent_nor_a_safeguarding_paper_is_told_of(self, furnished, child, parent):
+        found = self.seen(furnished, parent, child)
+        assert {one.role for one in found} == {"health-visitor"}
+        assert "Flag" not in {one.type for one in found}
+        assert "a" not in repr(found).split("'")
+
+    def test_nobody_else_is_told(self, furnished, child):
+        for other in (
+            a_requester("parent", children=[NEVER]),
+            a_requester("parent"),
+            a_requester("commissioner"),
+            a_requester(boroughs=["salford"]),
+        ):
+            assert self.seen(furnished, other, child) == []
+        assert self.seen(furnished, a_requester(), child)
+
+    def test_a_team_that_the_child_has_left_is_not_told(self, enter, furnished, child):
+        moved_to_salford(enter, child)
+        assert self.seen(furnished, a_requester(), child) == []
+        assert self.seen(furnished, a_requester(boroughs=["salford"]), child)
+
+    def test_the_desk_is_told_of_each_account_and_its_asking_is_an_event(self, furnished, child):
+        asked = a_requester("service", account="who-saw")
+        found = audit.who_saw(furnished, asked, child.id, at=NOW)
+        told = [(one.account, one.interaction, one.type) for one in found]
+        assert told.count(("a", "read", "Patient")) == 3
+        assert ("a", "search-type", "Flag") in told
+        assert ("p", "read", "Patient") in told
+        assert rows(furnished, "who-saw") == [("operation", 0, "Patient", child.id, None, True)]
+        assert audit.who_saw(furnished, asked, NEVER, at=NOW) is None
+        assert rows(furnished, "who-saw")[-1] == ("operation", 4, "Patient", None, None, False)
 
 
 def test_no_event_holds_a_name_or_a_number(enter, furnished, child):
@@ -134,13 +293,7 @@ def test_no_event_holds_a_name_or_a_number(enter, furnished, child):
     assert "Ashworth" not in everything
 
 
-def test_the_events_about_a_child_follow_the_child(enter, child):
-    with enter(a_requester(account="a")) as record:
-        record.read("Patient", child.id)
-    asked = [("patient", child.reference), ("subtype", "read")]
-    with enter(a_requester(boroughs=["salford"])) as record:
-        assert record.search("AuditEvent", asked).total == 0
-        assert record.search("AuditEvent", []).total == 0
+def moved_to_salford(enter, child):
     with enter(a_requester(), writing=True) as record:
         episode = an_episode(child.reference, end="2021-02-15")
         record.update(
@@ -148,6 +301,16 @@ def test_the_events_about_a_child_follow_the_child(enter, child):
         )
     with enter(a_requester("service"), writing=True) as record:
         record.create("EpisodeOfCare", an_episode(child.reference, borough="salford", start="2021-02-15"))
+
+
+def test_the_events_about_a_child_follow_the_child(enter, child):
+    with enter(a_requester(account="a")) as record:
+        record.read("Patient", child.id)
+    asked = [("patient", child.reference), ("subtype", "read")]
+    with enter(a_requester(boroughs=["salford"])) as record:
+        assert record.search("AuditEvent", asked).total == 0
+        assert record.search("AuditEvent", []).total == 0
+    moved_to_salford(enter, child)
     with enter(a_requester(boroughs=["salford"])) as record:
         assert record.search("AuditEvent", asked).total == 1
     with enter(a_requester()) as record:

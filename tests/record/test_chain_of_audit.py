@@ -1,5 +1,7 @@
 """Nobody changes, removes, adds or moves a line of the audit without it being seen."""
 
+import os
+import random
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from json import dumps
@@ -93,18 +95,71 @@ def test_a_changed_event_is_named(database, column):
     assert (broken.seq, broken.what) == (seq, "was changed")
 
 
-def test_an_event_changed_with_its_hash_is_seen_at_the_next(database):
-    write(database, 5)
+def rewritten(database, place, *, account="b", moved_to=None):
+    """An event changed, and its own hash made to fit."""
     (row,) = asked(
-        database, f"select before, stream, place, {', '.join(chain.COLUMNS)} from audit_event where place = 3"
+        database,
+        f"select before, stream, place, {', '.join(chain.COLUMNS)} from audit_event where place = {place}",
     )
     before, stream, place, *values = row
-    values[chain.COLUMNS.index("account")] = "b"
-    ((*_, own),), _ = chain.follow(chain.Head(stream, place - 1, bytes(before)), [tuple(values)])
+    values[chain.COLUMNS.index("account")] = account
+    moved_to = moved_to or place
+    ((*_, own),), _ = chain.follow(chain.Head(stream, moved_to - 1, bytes(before)), [tuple(values)])
     blob = f"x'{own.hex()}'" if database.is_sqlite else f"decode('{own.hex()}', 'hex')"
-    do(database, f"update audit_event set account = 'b', hash = {blob} where place = 3")
+    do(
+        database,
+        f"update audit_event set account = '{account}', place = {moved_to}, hash = {blob} where place = {place}",
+    )
+
+
+def test_of_any_one_bit_the_event_is_named(database):
+    write_together(database, 12)
+    chosen = random.Random(2021)
+    columns = ["id", "recorded_at", "account", "request", "version", "child_rid", "hash", "before", "place"]
+    mark = "?" if database.is_sqlite else "%s"
+    for _ in range(60):
+        seq, _, _ = chosen.choice(places(database))
+        column = chosen.choice(columns)
+        ((value,),) = asked(database, f"select {column} from audit_event where seq = {seq}")
+        value = bytes(value) if isinstance(value, memoryview) else value
+        with database.writing() as connection:
+            sql = f"update audit_event set {column} = {mark} where seq = {seq}"
+            connection.exec_driver_sql(sql, (flipped(value, chosen),))
+        broken = chain.verify(database).broken
+        assert (broken.seq, broken.what) == (seq, "was changed"), column
+        with database.writing() as connection:
+            connection.exec_driver_sql(sql, (value,))
+    assert chain.verify(database).broken is None
+
+
+def flipped(value, chosen):
+    if isinstance(value, int):
+        return value ^ 1 << 20 + chosen.randrange(10)
+    letters = bytearray(value if isinstance(value, bytes) else value.encode())
+    letters[chosen.randrange(len(letters))] ^= 1
+    return bytes(letters) if isinstance(value, bytes) else letters.decode()
+
+
+def test_an_event_changed_with_its_hash_is_seen_at_the_next(database):
+    write(database, 5)
+    rewritten(database, 3)
     broken = chain.verify(database).broken
     assert (broken.place, broken.what) == (4, "does not follow the event before it in its stream")
+
+
+def test_the_last_event_changed_with_its_hash_is_not_the_one_that_the_anchor_knew(database):
+    write(database, 5)
+    chain.anchor(database, recorded_at=1)
+    rewritten(database, 5)
+    broken = chain.verify(database).broken
+    assert (broken.place, broken.what) == (5, "is not the one that anchor 1 knew")
+
+
+def test_an_event_that_left_out_a_place_is_seen(database):
+    write(database, 5)
+    rewritten(database, 5, moved_to=7)
+    broken = chain.verify(database).broken
+    assert broken.what == "comes after place 4 of its stream: what was between is gone or was moved"
 
 
 @pytest.mark.parametrize("gone", [1, 3])
@@ -219,6 +274,21 @@ def test_two_processes_write_streams_of_their_own(database):
     assert (found.broken, found.chained, found.streams) == (None, 6, 2)
 
 
+def test_a_forked_process_begins_its_own_streams(database):
+    write(database, 2)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, str(len(chain._streams)).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert os.read(reading, 10) == b"0"
+    os.close(reading)
+    os.close(writing)
+    write(database, 1)
+    assert chain.verify(database).streams == 1
+
+
 def test_a_process_ties_its_own_streams_now_and_then(database, monkeypatch):
     monkeypatch.setattr(chain, "ANCHOR_S", 0)
     write(database, 3)
@@ -242,6 +312,9 @@ def test_an_anchor_that_was_changed_or_removed_is_seen(database):
     assert chain.verify(database).broken.what == "anchor 2 is missing"
     do(database, "delete from audit_anchor")
     assert chain.verify(database).broken.what == "the first anchor is missing"
+    write(database, 1)
+    chain.anchor(database, recorded_at=9)
+    assert chain.verify(database).broken.what == "anchor 0 is missing"
 
 
 def test_a_chain_that_was_written_anew_is_seen_by_the_witness(database):
