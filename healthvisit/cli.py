@@ -186,13 +186,16 @@ def close_quarter(shell: Shell, quarter: str) -> None:
 @main.command()
 @click.pass_obj
 def forget(shell: Shell) -> None:
-    """Delete tokens and signed assertions that have ended; run it daily. No part of a child's record is touched."""
-    from healthvisit.accounts import clients, tokens
+    """Delete tokens, keys and signed assertions that have ended; run it daily. No part of a child's record is
+    touched."""
+    from healthvisit.accounts import clients, keys, launches, tokens
 
     at = datetime.now(UTC)
     with shell.database.writing() as connection:
         tokens.forget(connection, at=at)
+        launches.forget(connection, at=at)
         clients.forget_assertions(connection, at=at)
+    keys.drop_ended(shell.settings.secrets_folder, at=at)
     click.echo("What had ended is forgotten.")
 
 
@@ -295,6 +298,115 @@ def who_saw(shell: Shell, child: str) -> None:
                 )
             )
         )
+
+
+@main.command()
+@click.option("--at-once", is_flag=True, help="a key was stolen: every token is refused on its next use")
+@click.pass_obj
+def turn_keys(shell: Shell, at_once: bool) -> None:
+    """Make a new key for tokens. The service takes it up at once; tokens of the keys before live out their time."""
+    from healthvisit.accounts import keys
+
+    kid = keys.turn(shell.settings.secrets_folder, at=datetime.now(UTC), at_once=at_once)
+    before = "are believed no more" if at_once else "are believed until their tokens have expired"
+    click.echo(f"Tokens are signed with the key {kid}; those before {before}.")
+
+
+@main.group()
+def client() -> None:
+    """Apps and systems that may ask for tokens. Nobody else can register one."""
+
+
+@client.command("add")
+@click.option("--name", required=True, help="what people are told when they are asked to allow it")
+@click.option("--scope", default="", help="the most it may ask for, SMART scopes with spaces between")
+@click.option(
+    "--redirect-uri", "redirect_uris", multiple=True, help="compared as exact text; may be repeated"
+)
+@click.option("--launch-uri", default=None, help="where health visitors open it for one child")
+@click.option("--jwks", "jwks_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=None,
+              help="file with its public JWK Set: RSA of 2048 bits or more, or EC P-384")  # fmt: skip
+@click.option("--borough", "boroughs", multiple=True, help="GSS code; of a system that acts for itself")
+@click.option("--introspects", is_flag=True, help="a resource server: it may ask about every app's tokens")
+@click.option("--client-id", default=None, help="made up where it is not given")
+@click.pass_obj
+def client_add(
+    shell: Shell,
+    name: str,
+    scope: str,
+    redirect_uris: tuple[str, ...],
+    launch_uri: str | None,
+    jwks_file: Path | None,
+    boroughs: tuple[str, ...],
+    introspects: bool,
+    client_id: str | None,
+) -> None:
+    """Register an app of people (--redirect-uri), or a system (--jwks and --borough); prints its client id."""
+    import json
+
+    from healthvisit.accounts import clients, people
+    from healthvisit.accounts.errors import BadRegistration
+    from healthvisit.programme.boroughs import BY_GSS
+
+    unknown = set(boroughs) - set(BY_GSS)
+    if unknown:
+        raise click.UsageError(f"not a borough of Greater Manchester: {', '.join(sorted(unknown))}")
+    try:
+        jwks = None if jwks_file is None else json.loads(jwks_file.read_text("utf-8"))
+        if jwks is not None and not isinstance(jwks, dict):
+            raise BadRegistration("a JWK Set is a JSON object")
+        with shell.database.writing() as connection:
+            account = None
+            if boroughs:
+                account = people.create_account(
+                    connection,
+                    role="system-client",
+                    name=name,
+                    boroughs=boroughs,
+                    from_on=shell.now().astimezone(LONDON).date(),
+                )
+            found = clients.register(
+                connection,
+                name=name,
+                scope=scope,
+                redirect_uris=redirect_uris,
+                launch_uri=launch_uri,
+                jwks=jwks,
+                account=account,
+                introspects=introspects,
+                client_id=client_id,
+            )
+    except (BadRegistration, json.JSONDecodeError) as error:
+        raise click.UsageError(f"It was not registered: {error}") from error
+    click.echo(found)
+
+
+@client.command("list")
+@click.pass_obj
+def client_list(shell: Shell) -> None:
+    """Every app that was registered, with the most that it may ask for."""
+    from healthvisit.accounts import clients
+
+    with shell.database.reading() as connection:
+        found = clients.everything(connection)
+    for app, is_active in found:
+        kind = "system" if app.account else "resource server" if app.introspects else "app"
+        standing = "" if is_active else " (disabled)"
+        click.echo(f"{app.client_id}{standing}\t{kind}\t{app.name}\t{app.scope}")
+
+
+@client.command("disable")
+@click.argument("client_id")
+@click.pass_obj
+def client_disable(shell: Shell, client_id: str) -> None:
+    """Every token of CLIENT_ID is refused on its next use, and it is given no other."""
+    from healthvisit.accounts import clients
+
+    with shell.database.writing() as connection:
+        if clients.find(connection, client_id) is None:
+            raise click.UsageError("No app of this client id is active.")
+        clients.close(connection, client_id)
+    click.echo(f"{client_id} is disabled.")
 
 
 @main.command()

@@ -56,6 +56,12 @@ class Settings(BaseSettings):
         True,
         description="whether the service makes exports beside its requests; else healthvisit export-worker",
     )
+    proxies: int = Field(
+        0,
+        ge=0,
+        description="reverse proxies of your own, each of which adds to X-Forwarded-For: what slows guesses counts "
+        "by the address that the outermost of them saw",
+    )
     session_s: int = Field(8 * 3600, gt=0, description="life of a signed-in browser session, seconds")
 
     @classmethod

@@ -23,12 +23,15 @@ from healthvisit.accounts.errors import BadRegistration, NotAdmitted
 from healthvisit.accounts.tables import EPOCH, hashed, microseconds
 from healthvisit.accounts.tokens import header_of
 
-# What an app may ask for besides resource scopes. Not openid and fhirUser: no id token is issued.
-PLAIN_OFFERED = frozenset({"launch/patient", "offline_access"})
+# What an app may ask for besides resource scopes. Not launch/encounter: nobody is asked to choose a visit.
+PLAIN_OFFERED = frozenset(
+    {"openid", "fhirUser", "launch", "launch/patient", "offline_access", "online_access"}
+)
 
 ASSERTION_ALGORITHMS = {"RS384": "RSA", "ES384": "EC"}
 LONGEST_ASSERTION_S = 300
 SKEW_S = 60
+MOST_CLIENT_ID = 200
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ def register(
     except scopes.UnknownScope as error:
         raise BadRegistration(str(error)) from error
     if not set(scope.split(" ")) & scopes.PLAIN <= PLAIN_OFFERED:
-        raise BadRegistration("openid and fhirUser are not offered")
+        raise BadRegistration("launch/encounter is not offered")
     for uri in (*redirect_uris, *((launch_uri,) if launch_uri is not None else ())):
         _check_redirect_uri(uri)
     if launch_uri is not None and not redirect_uris:
@@ -99,7 +102,11 @@ def register(
     if any((scope_.context == "system") != is_system for scope_ in asked) or bool(asked) == only_introspects:
         raise BadRegistration("system/ scopes are for system clients, and for them alone")
     client_id = client_id or secrets.token_urlsafe(16)
-    if len(client_id) > 200 or not client_id.isascii() or not client_id.isprintable():
+    if connection.scalar(
+        select(tables.client_app.c.client_id).where(tables.client_app.c.client_id == client_id)
+    ):
+        raise BadRegistration("the client id is taken")
+    if len(client_id) > MOST_CLIENT_ID or not client_id.isascii() or not client_id.isprintable():
         raise BadRegistration("a client id is at most 200 printable ASCII characters")
     connection.execute(
         insert(tables.client_app).values(
@@ -126,8 +133,25 @@ def find(connection: Connection, client_id: str) -> ClientApp | None:
             tables.client_app.c.client_id == client_id, tables.client_app.c.active
         )
     ).one_or_none()
-    if row is None:
-        return None
+    return None if row is None else _app(row)
+
+
+def opened_for_a_child(connection: Connection) -> list[ClientApp]:
+    """The apps that health visitors can open for one child, by name."""
+    app = tables.client_app.c
+    rows = connection.execute(
+        select(tables.client_app).where(app.active, app.launch_uri.is_not(None)).order_by(app.name)
+    )
+    return [_app(row) for row in rows]
+
+
+def everything(connection: Connection) -> list[tuple[ClientApp, bool]]:
+    """Every app that was ever registered, and whether it still may come in."""
+    rows = connection.execute(select(tables.client_app).order_by(tables.client_app.c.client_id))
+    return [(_app(row), row.active) for row in rows]
+
+
+def _app(row: Any) -> ClientApp:
     return ClientApp(
         client_id=row.client_id,
         name=row.name,

@@ -7,29 +7,57 @@ shell; the service itself only reads.
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from joserfc.jwk import ECKey
 
 SIGNING = "signing-keys.json"
 COOKIE = "cookie-secret"
+# The longest life of an access token (config.py), and what clocks may differ by.
+OVERLAP_S = 3600 + 120
+# Seconds since 1970 at which a key signed for the last time.
+_RETIRED = "retired_at"
 
 
 class Missing(Exception):
     """A secret was not made yet, or others can read it. The text names the file."""
 
 
-class SigningKeys(NamedTuple):
-    """The key that signs, and every key whose signature still counts, by kid."""
+class SigningKeys:
+    """The key that signs, and every key whose signature still counts, by kid.
 
-    newest: ECKey
-    by_kid: Mapping[str, ECKey]
+    They are read again when their file is another: a key that is turned from the shell is in use at once, in
+    every process. Raises Missing where there is none to begin with.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp: tuple[int, int] | None = None
+        self.newest: ECKey
+        self.by_kid: Mapping[str, ECKey] = {}
+        self.turned()
+
+    def turned(self) -> bool:
+        """Whether the keys are others than the last time, which they now are here too."""
+        try:
+            stat = self._path.stat()
+        except FileNotFoundError:
+            raise Missing(f"{self._path} was not made yet") from None
+        stamp = (stat.st_ino, stat.st_mtime_ns)
+        if stamp == self._stamp:
+            return False
+        held = [ECKey.import_key(_jwk(key)) for key in json.loads(_read(self._path))["keys"]]
+        self.newest, self.by_kid = held[0], {str(key.kid): key for key in held}
+        self._stamp = stamp
+        return True
 
     @property
     def public(self) -> dict[str, Any]:
         """The JWK Set that anyone may read."""
+        self.turned()
         return {
             "keys": [
                 {**key.as_dict(private=False), "use": "sig", "alg": "ES256"} for key in self.by_kid.values()
@@ -47,21 +75,43 @@ def ensure(folder: Path) -> None:
         _write(folder / COOKIE, secrets.token_hex(32))
 
 
-def add(folder: Path) -> None:
-    """Make a new signing key. The one before it is still believed: tokens in use live out their time."""
+def turn(folder: Path, *, at: datetime, at_once: bool = False) -> str:
+    """Make a new signing key, and tell its kid. Those before it are believed until their tokens have expired.
+
+    at_once: they are believed no more, and every token is refused on its next use: for a key that was stolen.
+    """
+    held = [] if at_once else json.loads(_read(folder / SIGNING))["keys"]
+    if held:
+        held[0][_RETIRED] = int(at.timestamp())
+    made = _made()
+    _write(folder / SIGNING, json.dumps({"keys": [made, *_believed(held, at)]}))
+    return str(made["kid"])
+
+
+def drop_ended(folder: Path, *, at: datetime) -> None:
+    """Drop the keys all of whose tokens have expired."""
     held = json.loads(_read(folder / SIGNING))["keys"]
-    _write(folder / SIGNING, json.dumps({"keys": [_made(), *held[:1]]}))
+    believed = _believed(held, at)
+    if len(believed) < len(held):
+        _write(folder / SIGNING, json.dumps({"keys": believed}))
 
 
 def signing(folder: Path) -> SigningKeys:
     """Raises Missing."""
-    found = [ECKey.import_key(key) for key in json.loads(_read(folder / SIGNING))["keys"]]
-    return SigningKeys(found[0], {str(key.kid): key for key in found})
+    return SigningKeys(folder / SIGNING)
 
 
 def cookie_secret(folder: Path) -> str:
     """Raises Missing."""
     return _read(folder / COOKIE)
+
+
+def _believed(held: Sequence[dict[str, Any]], at: datetime) -> list[dict[str, Any]]:
+    return [key for key in held if int(at.timestamp()) - key.get(_RETIRED, at.timestamp()) <= OVERLAP_S]
+
+
+def _jwk(key: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in key.items() if name != _RETIRED}
 
 
 def _made() -> dict[str, Any]:

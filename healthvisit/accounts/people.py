@@ -160,6 +160,14 @@ def display_name(connection: Connection, account: str) -> str:
     return name
 
 
+def fhir_user_of(connection: Connection, account: str) -> str | None:
+    """ "Practitioner/<id>" or "RelatedPerson/<id>", where the record knows the person."""
+    found: str | None = connection.scalar(
+        select(tables.account.c.fhir_user).where(tables.account.c.id == account)
+    )
+    return found
+
+
 def epoch_of(connection: Connection, account: str) -> int:
     """What a new token or session of the account carries. Raises NotAdmitted for a closed account."""
     epoch: int | None = connection.scalar(
@@ -233,16 +241,20 @@ def requester_for(
     if not rows:
         raise NotAdmitted
     children = frozenset(row.value for row in rows if row.kind == "child")
-    if child is not None or any(scope.context == "patient" for scope in scopes):
+    boroughs = frozenset(row.value for row in rows if row.kind == "borough")
+    if child is not None:
         children &= {child}
+    elif any(scope.context == "patient" for scope in scopes):
+        children = boroughs = frozenset()
     return Requester(
         account=account_id,
         role=rows[0].role,
         scopes=scopes,
-        boroughs=frozenset(row.value for row in rows if row.kind == "borough"),
+        boroughs=boroughs,
         children=children,
         client=client,
         fhir_user=rows[0].fhir_user,
+        patient=child,
     )
 
 

@@ -4,13 +4,13 @@ import secrets
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, literal, or_, select, update
 
 from healthvisit.access.requester import Role
 from healthvisit.accounts import tables
 from healthvisit.accounts.errors import NotAdmitted
 from healthvisit.accounts.people import Person
-from healthvisit.accounts.tables import hashed, microseconds
+from healthvisit.accounts.tables import EPOCH, hashed, microseconds
 
 
 class Standing(NamedTuple):
@@ -52,20 +52,93 @@ def standing(connection: Connection, secret: str, *, at: datetime) -> Standing:
     return Standing(row.account, row.role, row.epoch)
 
 
-def end(connection: Connection, secret: str, *, at: datetime) -> None:
-    """End the session, and with it what the service's own apps were given in it."""
+class Held(NamedTuple):
+    """A browser in which somebody is signed in. hash: names it to its owner; it opens nothing."""
+
+    hash: str
+    started_at: datetime
+    expires_at: datetime
+
+
+def of(connection: Connection, account: str, *, at: datetime) -> list[Held]:
+    """The account's sessions that stand, the latest first."""
+    row = tables.session.c
+    found = connection.execute(
+        select(row.hash, row.started_at, row.expires_at)
+        .join(tables.account, tables.account.c.id == row.account)
+        .where(
+            row.account == account,
+            row.ended_at.is_(None),
+            row.expires_at > microseconds(at),
+            row.epoch == tables.account.c.epoch,
+        )
+        .order_by(row.started_at.desc(), row.hash)
+    )
+    return [
+        Held(
+            each.hash,
+            EPOCH + timedelta(microseconds=each.started_at),
+            EPOCH + timedelta(microseconds=each.expires_at),
+        )
+        for each in found
+    ]
+
+
+def known(connection: Connection, hash_: str, *, account: str) -> Held | None:
+    """The account's session of this hash, whether or not it stands."""
+    row = connection.execute(
+        select(tables.session).where(tables.session.c.hash == hash_, tables.session.c.account == account)
+    ).one_or_none()
+    if row is None:
+        return None
+    return Held(
+        row.hash,
+        EPOCH + timedelta(microseconds=row.started_at),
+        EPOCH + timedelta(microseconds=row.expires_at),
+    )
+
+
+def seconds_left(connection: Connection, secret: str, *, at: datetime) -> int:
+    """How long the session of this secret still stands. Raises NotAdmitted for one that does not."""
+    expires_at: int | None = connection.scalar(
+        select(tables.session.c.expires_at).where(
+            tables.session.c.hash == hashed(secret), tables.session.c.ended_at.is_(None)
+        )
+    )
+    if expires_at is None or expires_at <= microseconds(at):
+        raise NotAdmitted
+    return (expires_at - microseconds(at)) // 1_000_000
+
+
+def end(connection: Connection, secret: str, *, at: datetime) -> str | None:
+    """End the session of this secret, as `end_known`; whose it was, None for a secret that nobody was given."""
+    hash_ = hashed(secret)
+    end_known(connection, hash_, at=at)
+    account: str | None = connection.scalar(
+        select(tables.session.c.account).where(tables.session.c.hash == hash_)
+    )
+    return account
+
+
+def end_known(connection: Connection, hash_: str, *, at: datetime) -> None:
+    """End the session, and with it what the service's own apps, and those that asked for no longer, were given
+    in it."""
     connection.execute(
         update(tables.session)
-        .where(tables.session.c.hash == hashed(secret), tables.session.c.ended_at.is_(None))
+        .where(tables.session.c.hash == hash_, tables.session.c.ended_at.is_(None))
         .values(ended_at=microseconds(at))
     )
+    family = tables.token_family.c
     own_apps = select(tables.client_app.c.client_id).where(tables.client_app.c.first_party)
     connection.execute(
         update(tables.token_family)
         .where(
-            tables.token_family.c.session == hashed(secret),
-            tables.token_family.c.client.in_(own_apps),
-            tables.token_family.c.revoked_at.is_(None),
+            family.session == hash_,
+            or_(
+                family.client.in_(own_apps),
+                (literal(" ") + family.scope + literal(" ")).contains(" online_access ", autoescape=True),
+            ),
+            family.revoked_at.is_(None),
         )
         .values(revoked_at=microseconds(at))
     )

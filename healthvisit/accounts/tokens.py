@@ -23,7 +23,7 @@ from healthvisit.access.scopes import Scope
 from healthvisit.accounts import tables
 from healthvisit.accounts.errors import NotAdmitted
 from healthvisit.accounts.keys import SigningKeys
-from healthvisit.accounts.tables import hashed, microseconds
+from healthvisit.accounts.tables import EPOCH, hashed, microseconds
 from healthvisit.exact_json import JSON, Malformed, loads
 
 CODE_LIFE_S = 60
@@ -109,6 +109,7 @@ class AccessTokens:
         self, connection: Connection, family: Family, scope: str, *, at: datetime, life_s: int | None = None
     ) -> str:
         """A new access token of the family. scope: what it carries, within the family's; life_s: or less."""
+        self._keys_as_they_are()
         jti = str(uuid.uuid4())
         issued_at = int(at.timestamp())
         expires_at = issued_at + min(self.life_s, life_s or self.life_s)
@@ -142,6 +143,7 @@ class AccessTokens:
         signed_in_at: seconds since 1970. nonce: the app's own. fhir_user: address of the person's resource.
         Source: OpenID Connect Core 1.0 section 2; SMART App Launch 2.2, scopes for identity.
         """
+        self._keys_as_they_are()
         issued_at = int(at.timestamp())
         claims: dict[str, Any] = {
             "iss": self.issuer,
@@ -167,6 +169,7 @@ class AccessTokens:
         """
         if len(token) > MOST_TOKEN:
             raise NotAdmitted
+        self._keys_as_they_are()
         digest = hashlib.sha256(token.encode("utf-8")).digest()
         found = self._verified.get(digest)
         if found is None:
@@ -178,6 +181,10 @@ class AccessTokens:
         if not found.issued_at - SKEW_S <= at_s < found.expires_at:
             raise NotAdmitted
         return found
+
+    def _keys_as_they_are(self) -> None:
+        if self.keys.turned():
+            self._verified.clear()
 
     def _check(self, token: str) -> AccessToken:
         header = header_of(token)
@@ -462,6 +469,61 @@ def revoke_family(connection: Connection, family: str, *, at: datetime) -> None:
         .where(tables.token_family.c.id == family, tables.token_family.c.revoked_at.is_(None))
         .values(revoked_at=microseconds(at))
     )
+
+
+class Grant(NamedTuple):
+    """What a person has given to an app and can take back. Instants are aware."""
+
+    id: str
+    app: str
+    scope: str
+    child: str | None
+    first_party: bool
+    granted_at: datetime
+    expires_at: datetime
+
+
+def grants_of(connection: Connection, account: str, *, at: datetime) -> list[Grant]:
+    """What stands of what the account has given, the latest first."""
+    family, app = tables.token_family.c, tables.client_app.c
+    rows = connection.execute(
+        select(tables.token_family, app.name, app.first_party)
+        .join(tables.client_app, app.client_id == family.client)
+        .join(tables.account, tables.account.c.id == family.account)
+        .where(
+            family.account == account,
+            family.revoked_at.is_(None),
+            family.expires_at > microseconds(at),
+            family.epoch == tables.account.c.epoch,
+            app.active,
+        )
+        .order_by(family.granted_at.desc(), family.id)
+    )
+    return [
+        Grant(
+            row.id,
+            row.name,
+            row.scope,
+            row.child,
+            row.first_party,
+            EPOCH + timedelta(microseconds=row.granted_at),
+            EPOCH + timedelta(microseconds=row.expires_at),
+        )
+        for row in rows
+    ]
+
+
+def take_back(connection: Connection, grant: str, *, account: str, at: datetime) -> str | None:
+    """End what the account has given; the app's client id, None where it is not the account's to end."""
+    family = tables.token_family.c
+    client: str | None = connection.scalar(
+        select(family.client).where(
+            family.id == grant, family.account == account, family.revoked_at.is_(None)
+        )
+    )
+    if client is not None:
+        revoke_family(connection, grant, at=at)
+    return client
 
 
 def forget(connection: Connection, *, at: datetime) -> None:

@@ -14,7 +14,7 @@ from werkzeug.routing import Rule
 from healthvisit.exact_json import JSON
 from healthvisit.faces import door
 from healthvisit.faces.rest import capability
-from healthvisit.faces.sign_in import pages
+from healthvisit.faces.sign_in import account, opening, pages
 from healthvisit.openapi import fhir
 from healthvisit.openapi.shapes import SCHEMAS, TEXT, ref, texts
 
@@ -23,7 +23,7 @@ HTML, PLAIN, PROBLEM = "text/html", "application/json", "application/problem+jso
 _ASSERTED = ("client_assertion_type", "client_assertion")
 _ASKING = (
     "response_type", "client_id", "redirect_uri", "scope", "state", "aud", "code_challenge",
-    "code_challenge_method",
+    "code_challenge_method", "launch", "nonce",
 )  # fmt: skip
 _GRANT = ("grant_type", "client_id", "code", "redirect_uri", "code_verifier", "refresh_token", "scope")
 _REFUSALS = ("400", "401", "403", "404", "405", "413", "415", "503")
@@ -71,23 +71,32 @@ OTHERS: dict[str, Says] = {
         "a token for a code, a refresh token or a signed assertion",
         PLAIN,
         sent=texts(*_GRANT, *_ASSERTED, needs=("grant_type",)),
+        done=(200, 429),
         refused="Ungranted",
     ),
     "sign_in.revoke": Says(
         "give a token back",
         PLAIN,
         sent=texts("token", "client_id", *_ASSERTED, needs=("token",)),
+        done=(200, 429),
         refused="Ungranted",
     ),
     "sign_in.introspect": Says(
         "whether a token stands, RFC 7662",
         PLAIN,
         sent=texts("token", "token_type_hint", "client_id", *_ASSERTED, needs=("token",)),
+        done=(200, 429),
         refused="Ungranted",
     ),
     "sign_in.jwks": Says("public keys of the access tokens", "application/jwk-set+json"),
     "sign_in.smart_configuration": Says("where an app asks for a token", PLAIN),
     "sign_in.authorization_server": Says("the authorization server, RFC 8414", PLAIN),
+    "sign_in.openid_configuration": Says("the issuer of id tokens, OpenID Connect Discovery", PLAIN),
+    "sign_in.account": Says("where a person is signed in, and which apps act for them", asked=("ended",)),
+    "sign_in.end_browser": Says("end a sign-in", sent=account.Ending, done=(303,)),
+    "sign_in.end_app": Says("end what an app was given", sent=account.Ending, done=(303,)),
+    "sign_in.choose_app": Says("the apps that can be opened for a child", asked=("patient", "encounter")),
+    "sign_in.open_app": Says("open an app for a child", sent=opening.Opening, done=(303,)),
 }
 
 

@@ -56,8 +56,7 @@ def test_an_address_that_could_mean_two_places_is_not_registered(database, redir
     [
         "",
         "offline_access",
-        "openid user/Patient.rs",
-        "fhirUser user/Patient.rs",
+        "launch/encounter user/Patient.rs",
         "system/Patient.rs",
         "user/Patient.rs patient/Patient.rs",
         "everything",
@@ -92,6 +91,35 @@ def test_a_key_that_is_weak_private_or_nameless_is_not_registered(database, keys
         account = people.create_account(connection, role="system-client", name="Feed")
         with pytest.raises(BadRegistration):
             clients.register(connection, name="x", scope="system/Patient.rs", jwks=keys, account=account)
+
+
+def test_an_app_is_opened_at_an_address_as_strict_as_those_of_its_codes(database):
+    stands = {"name": "x", "scope": "patient/Patient.rs", "redirect_uris": ["https://a.example/cb"]}
+    with database.writing() as connection:
+        clients.register(connection, **stands, launch_uri="https://a.example/launch")
+        assert [app.launch_uri for app in clients.opened_for_a_child(connection)] == [
+            "https://a.example/launch"
+        ]
+        for wrong in ("http://a.example/launch", "javascript:alert(1)", ""):
+            with pytest.raises(BadRegistration):
+                clients.register(connection, **stands, launch_uri=wrong)
+
+
+def test_a_client_id_is_given_once(database):
+    stands = {"name": "x", "scope": "patient/Patient.rs", "redirect_uris": ["https://a.example/cb"]}
+    with database.writing() as connection:
+        clients.register(connection, **stands, client_id="x")
+        with pytest.raises(BadRegistration):
+            clients.register(connection, **stands, client_id="x")
+
+
+def test_a_resource_server_has_keys_and_no_scope_of_its_own(database):
+    with database.writing() as connection:
+        stands = {"name": "x", "scope": "", "jwks": jwks(EC), "introspects": True}
+        assert clients.register(connection, **stands)
+        for changes in ({"jwks": None}, {"scope": "user/Patient.rs"}, {"introspects": False}):
+            with pytest.raises(BadRegistration):
+                clients.register(connection, **stands | changes)
 
 
 def test_a_system_has_keys_and_an_account_and_no_address(database):

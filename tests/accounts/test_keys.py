@@ -1,11 +1,12 @@
 """The service's own secrets: made once, read by nobody else, and turned without throwing anybody out."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from healthvisit.accounts import keys, tokens
 from healthvisit.accounts.errors import NotAdmitted
+from healthvisit.accounts.tokens import header_of
 from tests.accounts import a_family
 
 AT = datetime(2026, 11, 23, 9, tzinfo=UTC)
@@ -38,20 +39,63 @@ def test_only_the_public_half_is_published(tmp_path):
     assert set(key) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
 
 
-def test_a_new_key_signs_and_the_one_before_is_believed_until_the_next(database, tmp_path):
+@pytest.fixture
+def signed(database, tmp_path):
+    """A service that is running, and what its family gets from it; keys are turned behind its back."""
     keys.ensure(tmp_path)
+    access_tokens = tokens.AccessTokens(keys.signing(tmp_path), issuer="i", audience="a", life_s=3600)
 
-    def access_tokens():
-        return tokens.AccessTokens(keys.signing(tmp_path), issuer="i", audience="a", life_s=600)
+    def issue():
+        with database.writing() as connection:
+            family = a_family(connection, at=AT)
+            return access_tokens.issue(connection, family, family.scope, at=AT)
 
-    with database.writing() as connection:
-        family = a_family(connection, at=AT)
-        first = access_tokens().issue(connection, family, family.scope, at=AT)
-        keys.add(tmp_path)
-        second = access_tokens().issue(connection, family, family.scope, at=AT)
-    assert access_tokens().verified(first, at=AT).account == family.account
-    assert access_tokens().verified(second, at=AT).account == family.account
-    keys.add(tmp_path)
+    return access_tokens, issue
+
+
+def kids(access_tokens):
+    return [key["kid"] for key in access_tokens.keys.public["keys"]]
+
+
+def test_a_service_that_runs_takes_up_a_new_key_and_throws_nobody_out(signed, tmp_path):
+    access_tokens, issue = signed
+    first = issue()
+    kid = keys.turn(tmp_path, at=AT)
+    second = issue()
+    assert header_of(second)["kid"] == kid != header_of(first)["kid"]
+    for token in (first, second):
+        assert access_tokens.verified(token, at=AT + timedelta(minutes=59))
+    assert kids(access_tokens) == [kid, header_of(first)["kid"]]
+
+
+def test_a_key_is_believed_until_its_last_token_has_expired(signed, tmp_path):
+    access_tokens, issue = signed
+    first = issue()
+    for minutes in (0, 20, 40):
+        keys.turn(tmp_path, at=AT + timedelta(minutes=minutes))
+    assert len(kids(access_tokens)) == 4
+    assert access_tokens.verified(first, at=AT + timedelta(minutes=40))
+    keys.drop_ended(tmp_path, at=AT + timedelta(minutes=62))
+    assert len(kids(access_tokens)) == 4
+    keys.drop_ended(tmp_path, at=AT + timedelta(minutes=63))
+    assert header_of(first)["kid"] not in kids(access_tokens)
+    assert len(kids(access_tokens)) == 3
+    keys.turn(tmp_path, at=AT + timedelta(days=1))
+    assert len(kids(access_tokens)) == 2
+
+
+def test_a_stolen_key_is_believed_no_more_from_the_next_request_on(signed, tmp_path):
+    access_tokens, issue = signed
+    first = issue()
+    assert access_tokens.verified(first, at=AT)
+    keys.turn(tmp_path, at=AT, at_once=True)
     with pytest.raises(NotAdmitted):
-        access_tokens().verified(first, at=AT)
-    assert access_tokens().verified(second, at=AT).account == family.account
+        access_tokens.verified(first, at=AT)
+    assert access_tokens.verified(issue(), at=AT)
+
+
+def test_nothing_but_keys_is_published(signed, tmp_path):
+    access_tokens, _ = signed
+    keys.turn(tmp_path, at=AT)
+    for key in access_tokens.keys.public["keys"]:
+        assert set(key) == {"kty", "crv", "x", "y", "kid", "use", "alg"}

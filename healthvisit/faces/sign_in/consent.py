@@ -36,11 +36,19 @@ _THINGS = {
     "AuditEvent": "who looked at what, and when",
 }
 _WHOSE = {
-    "patient": "about the child you choose",
+    "patient": "about one child",
     "user": "that you can see yourself",
     "system": "that the service holds",
 }
-_PLAIN = {"offline_access": "keep this access for some hours without asking you again"}
+_PLAIN = {
+    "openid": "know that it is you who signed in",
+    "fhirUser": "know which entry in the record is yours",
+    "launch": "know for which child and visit you opened it",
+    "offline_access": "keep this access for some hours without asking you again",
+    "online_access": "keep this access until you sign out",
+}
+# What a scope is narrowed to.
+_ONLY = {"_tag": "of one borough", "category": "of one kind"}
 
 
 def in_words(scope: str) -> list[str]:
@@ -49,7 +57,8 @@ def in_words(scope: str) -> list[str]:
     for asked in scopes.parse(scope):
         verbs = list(dict.fromkeys(_VERBS[letter] for letter in asked.letters))
         thing = _THINGS.get(asked.type, f"records of the kind {asked.type}")
-        found.append(f"{_and(verbs)} {thing} {_WHOSE[asked.context]}")
+        only = [f"{_ONLY[name]} ({value.rpartition('|')[2]})" for name, value in asked.conditions]
+        found.append(" ".join((_and(verbs), thing, *only, _WHOSE[asked.context])))
     found += [words for plain, words in _PLAIN.items() if plain in scope.split(" ")]
     return list(dict.fromkeys(found))
 

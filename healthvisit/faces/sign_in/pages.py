@@ -13,6 +13,7 @@ from healthvisit.accounts.errors import TooManyAttempts
 from healthvisit.faces import door
 from healthvisit.faces.layout import headers
 from healthvisit.faces.sign_in import blueprint, consent, server
+from healthvisit.programme import nhs_number
 
 HOME: dict[Role, str] = {
     "parent": "/parents/",
@@ -22,6 +23,9 @@ HOME: dict[Role, str] = {
 
 # Said alike for a name that nobody has and for a password that is wrong.
 NOT_RIGHT = "The name or the password is not right"
+# Said alike for a number that is nobody's and for a child of another borough.
+NO_SUCH_CHILD = "Enter the NHS number of a child you look after"
+NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 
 
 class SignIn(Schema):
@@ -32,7 +36,11 @@ class SignIn(Schema):
 
     name = fields.Str(
         required=True,
-        validate=validate.Length(min=1, max=200, error="Enter your name"),
+        validate=[
+            validate.Length(min=1, max=200, error="Enter your name"),
+            # PostgreSQL does not take it even to compare.
+            validate.ContainsNoneOf("\0", error=NOT_RIGHT),
+        ],
         error_messages={"required": "Enter your name"},
     )
     password = fields.Str(
@@ -47,13 +55,17 @@ class SignIn(Schema):
 
 
 class Consent(Schema):
-    """A person's answer. Which children they may choose from is asked of their account, not of the form."""
+    """A person's answer. Which children they may choose from is asked of their account, not of the form.
+
+    nhs_number: how a health visitor, who sees thousands, names the child.
+    """
 
     class Meta:
         unknown = EXCLUDE
 
     decision = fields.Str(required=True, validate=validate.OneOf(["allow", "deny"]))
     child = fields.Str(load_default=None)
+    nhs_number = fields.Str(load_default="", validate=validate.Length(max=20))
 
 
 @blueprint.get("/sign-in")
@@ -76,18 +88,22 @@ def enter() -> AnyResponse:
         return _form(400, errors=_first(error), next_=request.form.get("next", ""))
     at = here.clock()
     try:
-        person = people.sign_in(
-            here.database, form["name"], form["password"], address=request.remote_addr or "", at=at
-        )
+        person = people.sign_in(here.database, form["name"], form["password"], address=server.caller(), at=at)
     except TooManyAttempts as error:
         message = f"There were too many attempts. Try again in {error.wait_s} seconds"
         busy = _form(429, errors={"name": message}, next_=form["next"])
         busy.headers["Retry-After"] = str(error.wait_s)
         return busy
     if person is None:
+        with server.connected(writing=True):
+            # Looked for also where nobody has the name, so that both take the same time.
+            named = people.named(server.accounts_connection(), form["name"])
+            server.told("sign-in", "refused", account=named)
         return _form(400, errors={"name": NOT_RIGHT}, next_=form["next"])
-    with here.database.writing() as connection:
+    with server.connected(writing=True):
+        connection = server.accounts_connection()
         _end_session(connection)
+        server.told("sign-in", "done", account=person.id)
         # A new id and a new form token: whatever the browser was given before is worth nothing now.
         session.clear()
         session[door.SESSION_ID] = sessions.begin(connection, person, at=at, life_s=here.settings.session_s)
@@ -97,8 +113,8 @@ def enter() -> AnyResponse:
 @blueprint.post("/sign-out")
 @door.open_to_all
 def sign_out() -> AnyResponse:
-    with door.house().database.writing() as connection:
-        _end_session(connection)
+    with server.connected(writing=True):
+        _end_session(server.accounts_connection())
     session.clear()
     answer = redirect("/", 303)
     # Never "storage": it would take the visits that a tablet has not sent yet.
@@ -114,6 +130,8 @@ def authorize() -> AnyResponse:
     if isinstance(asking, Response):
         return asking
     children = sorted(requester.children) if asking.needs_child else []
+    if asking.needs_child and requester.role != "parent":
+        return _consent(asking, 200)
     if asking.needs_child and not children:
         return server.decided(asking, requester, allowed=False, child=None)
     if asking.client.first_party and len(children) <= 1:
@@ -133,9 +151,15 @@ def decide() -> AnyResponse:
     except ValidationError:
         return _consent(asking, 400, errors={"decision": "Say whether you allow this"})
     allowed = form["decision"] == "allow"
-    child = form["child"] if asking.needs_child else None
-    if allowed and asking.needs_child and child not in requester.children:
-        return _consent(asking, 400, errors={"child": "Choose a child"})
+    child = None
+    if allowed and asking.needs_child and requester.role == "parent":
+        child = form["child"]
+        if child not in requester.children:
+            return _consent(asking, 400, errors={"child": "Choose a child"})
+    elif allowed and asking.needs_child:
+        child = _child_numbered(form["nhs_number"])
+        if child is None:
+            return _consent(asking, 400, errors={"nhs_number": NO_SUCH_CHILD})
     return server.decided(asking, requester, allowed=allowed, child=child)
 
 
@@ -150,13 +174,16 @@ def _asked() -> server.Asking | Response:
 
 
 def _consent(asking: server.Asking, status: int, errors: dict[str, str] | None = None) -> Response:
-    children = _children_by_name() if asking.needs_child else []
+    is_parent = door.requester().role == "parent"
+    children = _children_by_name() if asking.needs_child and is_parent else []
     page = _page(
         "sign_in/consent.html",
         status,
         app=asking.client.name,
         requests=consent.in_words(asking.scope),
         children=children,
+        asks_number=asking.needs_child and not is_parent,
+        first_party=asking.client.first_party,
         errors=errors or {},
         action=request.full_path,
     )
@@ -165,6 +192,16 @@ def _consent(asking: server.Asking, status: int, errors: dict[str, str] | None =
         form_action=(f"{there.scheme}://{there.netloc}",)
     )
     return page
+
+
+def _child_numbered(written: str) -> str | None:
+    """Id of the child of this NHS number whom the person who asks reaches."""
+    number = "".join(written.split())
+    if not nhs_number.is_valid(number):
+        return None
+    with door.record() as record:
+        found = record.search("Patient", [("identifier", f"{NHS_NUMBER}|{number}")]).matches
+        return found[0].id if len(found) == 1 else None
 
 
 def _children_by_name() -> list[tuple[str, str]]:
@@ -177,11 +214,12 @@ def _children_by_name() -> list[tuple[str, str]]:
 
 
 def _form(status: int, *, errors: dict[str, str] | None = None, next_: str = "") -> Response:
+    name = request.form.get("name", "")
     return _page(
         "sign_in/sign_in.html",
         status,
         errors=errors or {},
-        name=request.form.get("name", ""),
+        name=name if name.isprintable() else "",
         next=_local(next_),
     )
 
@@ -211,4 +249,7 @@ def _local(address: str) -> str:
 def _end_session(connection: Any) -> None:
     shown = session.get(door.SESSION_ID)
     if isinstance(shown, str):
-        sessions.end(connection, shown, at=door.house().clock())
+        at = door.house().clock()
+        held = sessions.end(connection, shown, at=at)
+        if held is not None:
+            server.told("sign-out", "done", account=held)

@@ -14,6 +14,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any, ClassVar, NamedTuple, cast
 
 from authlib.common.urls import add_params_to_uri
@@ -40,9 +41,10 @@ from werkzeug.datastructures import MultiDict
 
 from healthvisit.access import scopes
 from healthvisit.access.requester import Requester, Role
-from healthvisit.accounts import clients, people, tokens
+from healthvisit.accounts import attempts, clients, events, launches, people, sessions, tokens
 from healthvisit.accounts.clients import ClientApp
-from healthvisit.accounts.errors import NotAdmitted
+from healthvisit.accounts.errors import NotAdmitted, TooManyAttempts
+from healthvisit.accounts.launches import Launch
 from healthvisit.accounts.tables import hashed, microseconds
 from healthvisit.accounts.tokens import Code, Family, Refresh
 from healthvisit.exact_json import dumps
@@ -52,13 +54,14 @@ from healthvisit.faces.sign_in import blueprint
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 AUTH_METHODS = ["private_key_jwt", "none"]
 MOST_SCOPE = 2_000
+MOST_NONCE = 200
 # SMART backend services: a system's token lives five minutes at most, since it can always ask for another.
 SYSTEM_TOKEN_S = 300
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 
 CONTEXTS: dict[Role, frozenset[scopes.Context]] = {
     "parent": frozenset({"patient", "user"}),
-    "health-visitor": frozenset({"user"}),
+    "health-visitor": frozenset({"patient", "user"}),
     "commissioner": frozenset({"user"}),
     "system-client": frozenset({"system"}),
 }
@@ -77,10 +80,11 @@ class Given(NamedTuple):
 
 
 class Granted(NamedTuple):
-    """What a person agreed to: who, and for patient/ scopes which child."""
+    """What a person agreed to: who, for patient/ scopes which child, and which visit it was opened for."""
 
     requester: Requester
     child: str | None
+    encounter: str | None = None
 
 
 class Client(ClientMixin):
@@ -174,23 +178,32 @@ class CodeGrant(grants.AuthorizationCodeGrant):
             raise InvalidRequestError("A state is required.")
         if asked.data.get("aud") != door.house().settings.fhir_base:
             raise InvalidRequestError("The aud must be the address of the FHIR service.")
+        nonce = asked.data.get("nonce", "")
+        if len(nonce) > MOST_NONCE or not nonce.isprintable():
+            raise InvalidRequestError("The nonce is not one that can be given back.")
         _check_fits(asked.scope, self.request.client, self.request.user)
 
     def save_authorization_code(self, code: str, request: OAuth2Request) -> None:
         granted: Granted = request.user
         here = door.house()
         at = here.clock()
-        connection = _connection()
+        connection = accounts_connection()
+        secret = session[door.SESSION_ID]
+        life_s = here.settings.session_s
+        if "online_access" in request.payload.scope.split(" "):
+            # Good as long as the person is signed in, and no longer.
+            life_s = sessions.seconds_left(connection, secret, at=at)
         family = tokens.open_family(
             connection,
             account=granted.requester.account,
             client=request.client.get_client_id(),
             scope=request.payload.scope,
             child=granted.child,
+            encounter=granted.encounter,
             epoch=people.epoch_of(connection, granted.requester.account),
-            session_hash=hashed(session[door.SESSION_ID]),
+            session_hash=hashed(secret),
             at=at,
-            life_s=here.settings.session_s,
+            life_s=life_s,
         )
         tokens.keep_code(
             connection,
@@ -198,11 +211,14 @@ class CodeGrant(grants.AuthorizationCodeGrant):
             family,
             redirect_uri=request.payload.redirect_uri,
             code_challenge=request.payload.data["code_challenge"],
+            nonce=request.payload.data.get("nonce") or None,
             at=at,
         )
 
     def query_authorization_code(self, code: str, client: Client) -> UsedCode | None:
-        used = tokens.use_code(_connection(), code, client=client.get_client_id(), at=door.house().clock())
+        used = tokens.use_code(
+            accounts_connection(), code, client=client.get_client_id(), at=door.house().clock()
+        )
         return None if used is None else UsedCode(used)
 
     def authenticate_user(self, authorization_code: UsedCode) -> Given:
@@ -218,7 +234,10 @@ class RefreshGrant(grants.RefreshTokenGrant):
 
     def authenticate_refresh_token(self, refresh_token: str) -> RefreshToken | None:
         found = tokens.refreshable(
-            _connection(), refresh_token, client=self.request.client.get_client_id(), at=door.house().clock()
+            accounts_connection(),
+            refresh_token,
+            client=self.request.client.get_client_id(),
+            at=door.house().clock(),
         )
         return None if found is None else RefreshToken(found)
 
@@ -228,7 +247,7 @@ class RefreshGrant(grants.RefreshTokenGrant):
             raise InvalidScopeError()
 
     def authenticate_user(self, refresh_token: RefreshToken) -> Given:
-        successor = tokens.exchange(_connection(), refresh_token.refresh, at=door.house().clock())
+        successor = tokens.exchange(accounts_connection(), refresh_token.refresh, at=door.house().clock())
         if successor is None:
             raise InvalidGrantError()
         return Given(refresh_token.refresh.family, successor)
@@ -263,7 +282,9 @@ class Revocation(RevocationEndpoint):
 
     def revoke_token(self, token: str, request: OAuth2Request) -> None:
         # Which app a token is of is read from its row, never from what was sent.
-        tokens.revoke(_connection(), token, client=request.client.get_client_id(), at=door.house().clock())
+        client = request.client.get_client_id()
+        tokens.revoke(accounts_connection(), token, client=client, at=door.house().clock())
+        told("revoke", "done", client=client)
 
 
 class Introspection(TokenEndpoint):
@@ -289,7 +310,7 @@ class Introspection(TokenEndpoint):
             jti = door.house().access_tokens.verified(shown, at=at).jti
         except NotAdmitted:
             jti = hashed(shown)
-        found = tokens.standing(_connection(), jti, at=at)
+        found = tokens.standing(accounts_connection(), jti, at=at)
         if found is None or not (client.app.introspects or found.family.client == client.app.client_id):
             return None
         return found
@@ -304,19 +325,26 @@ def _described(found: tokens.Standing) -> dict[str, Any]:
         "sub": family.account,
         "iss": door.house().settings.base_url,
         "exp": found.expires_at,
-        **_context(family),
+        **_context(family, found.scope, found.fhir_user),
     }
     if found.kind == "access":
         answer |= {"token_type": "Bearer", "aud": door.house().settings.fhir_base}
-    if found.fhir_user is not None and "fhirUser" in found.scope.split(" "):
-        answer["fhirUser"] = f"{door.house().settings.fhir_base}/{found.fhir_user}"
     return answer
 
 
-def _context(family: Family) -> dict[str, Any]:
-    """What the app was opened for, as SMART names it."""
-    known = {"patient": family.child, "encounter": family.encounter}
-    return {name: id_ for name, id_ in known.items() if id_ is not None}
+def _context(family: Family, scope: str, fhir_user: str | None) -> dict[str, Any]:
+    """Whom the app was opened for and by, as SMART names it."""
+    known: dict[str, Any] = {"patient": family.child, "encounter": family.encounter}
+    if family.child is not None:
+        # It is opened in a window of its own, where nothing of ours says whose record it shows.
+        known["need_patient_banner"] = True
+    if "fhirUser" in scope.split(" "):
+        known["fhirUser"] = _address(fhir_user)
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _address(fhir_user: str | None) -> str | None:
+    return None if fhir_user is None else f"{door.house().settings.fhir_base}/{fhir_user}"
 
 
 class Payload(OAuth2Payload):
@@ -363,7 +391,10 @@ class Server(AuthorizationServer):
         self.register_endpoint(Introspection)
 
     def query_client(self, client_id: str) -> Client | None:
-        found = clients.find(_connection(), client_id)
+        # A text that no app was registered under, PostgreSQL would not even take to compare.
+        if len(client_id) > clients.MOST_CLIENT_ID or not client_id.isprintable():
+            return None
+        found = clients.find(accounts_connection(), client_id)
         return None if found is None else Client(found)
 
     def create_oauth2_request(self, _request: Any) -> Request:
@@ -372,22 +403,24 @@ class Server(AuthorizationServer):
 
     def generate_token(
         self,
-        grant_type: str,  # noqa: ARG002  the names are authlib's
+        grant_type: str,
         client: Client,
         user: Given | None = None,
         scope: str | None = None,
-        expires_in: int | None = None,  # noqa: ARG002
+        expires_in: int | None = None,  # noqa: ARG002  the names are authlib's
         include_refresh_token: bool = True,
     ) -> dict[str, Any]:
         """The token response. user: what it is made of; None where a system asks for itself."""
         here = door.house()
         at = here.clock()
-        connection = _connection()
+        connection = accounts_connection()
         life_s = here.settings.access_token_s
         if user is None:
             life_s = min(life_s, SYSTEM_TOKEN_S)
             user = Given(_system_family(client.app, cast(str, scope), life_s))
         family = user.family
+        attempts.check(connection, "grants", family.account, at=at)
+        attempts.count(connection, "grants", family.account, at=at)
         granted = scope or family.scope
         # Nothing outlives the grant it came of, however late it was renewed.
         life_s = min(life_s, (family.expires_at - microseconds(at)) // 1_000_000)
@@ -397,9 +430,19 @@ class Server(AuthorizationServer):
             "expires_in": life_s,
             "scope": granted,
         }
-        if include_refresh_token and "offline_access" in family.scope.split(" "):
+        if include_refresh_token and {"offline_access", "online_access"} & set(family.scope.split(" ")):
             answer["refresh_token"] = user.successor or tokens.new_refresh(connection, family)
-        return answer | _context(family)
+        fhir_user = people.fhir_user_of(connection, family.account)
+        if grant_type == "authorization_code" and "openid" in granted.split(" "):
+            answer["id_token"] = here.access_tokens.id_token(
+                family,
+                at=at,
+                signed_in_at=_signed_in_at(connection, family),
+                nonce=user.nonce,
+                fhir_user=_address(fhir_user) if "fhirUser" in granted.split(" ") else None,
+            )
+        told("token", "done", account=family.account, client=family.client)
+        return answer | _context(family, granted, fhir_user)
 
     def save_token(self, _token: dict[str, Any], _request: OAuth2Request) -> None:
         """Kept when it was made."""
@@ -416,14 +459,23 @@ class Server(AuthorizationServer):
         return answer
 
 
+def _signed_in_at(connection: Any, family: Family) -> int:
+    """Seconds since 1970. Raises InvalidGrantError where the session is no longer known."""
+    held = sessions.known(connection, family.session or "", account=family.account)
+    if held is None:
+        raise InvalidGrantError()
+    return int(held.started_at.timestamp())
+
+
 class Asking(NamedTuple):
-    """A well-formed authorization request, not yet decided."""
+    """A well-formed authorization request, not yet decided. launch: what a page of ours opened the app for."""
 
     grant: CodeGrant
     client: ClientApp
     redirect_uri: str
     scope: str
     needs_child: bool
+    launch: Launch | None
 
 
 def asked_by(requester: Requester) -> Asking | Response:
@@ -442,17 +494,32 @@ def asked_by(requester: Requester) -> Asking | Response:
             if request.args.get("response_type") != "code":
                 raise UnsupportedResponseTypeError("This response_type")
             grant = server.get_consent_grant(end_user=Granted(requester, None))
+            launch = _launch(requester, client)
         except OAuth2Error as error:
             return _refused(error, redirect_uri)
     scope = request.args["scope"]
-    return Asking(grant, client.app, redirect_uri, scope, _needs_child(scope))
+    needs_child = launch is None and _needs_child(scope)
+    return Asking(grant, client.app, redirect_uri, scope, needs_child, launch)
 
 
 def decided(asking: Asking, requester: Requester, *, allowed: bool, child: str | None) -> Response:
     """The answer that takes the browser back to the app: a code, or the person's refusal."""
-    granted = Granted(requester, child) if allowed else None
+    asker = Granted(requester, child)
+    if asking.launch is not None:
+        asker = Granted(requester, asking.launch.child, asking.launch.encounter)
+    granted = asker if allowed else None
     with connected(writing=True):
-        asking.grant.request.user = Granted(requester, child)
+        if asking.launch is not None and not launches.use(
+            accounts_connection(), asking.launch, at=door.house().clock()
+        ):
+            return _refused(InvalidRequestError("The launch was used before."), asking.redirect_uri)
+        told(
+            "consent",
+            "done" if allowed else "refused",
+            account=requester.account,
+            client=asking.client.client_id,
+        )
+        asking.grant.request.user = asker
         return _with_issuer(
             server.create_authorization_response(
                 request=asking.grant.request, grant_user=granted, grant=asking.grant
@@ -464,25 +531,21 @@ def decided(asking: Asking, requester: Requester, *, allowed: bool, child: str |
 @door.without_cookie
 @door.open_to_all
 def token() -> Response:
-    with connected(writing=True):
-        return _answered_by(server.create_token_response)
+    return _at_the_desk(server.create_token_response)
 
 
 @blueprint.post("/revoke")
 @door.without_cookie
 @door.open_to_all
 def revoke() -> Response:
-    with connected(writing=True):
-        return _answered_by(lambda: server.create_endpoint_response("revocation"))
+    return _at_the_desk(lambda: server.create_endpoint_response("revocation"))
 
 
 @blueprint.post("/introspect")
 @door.without_cookie
 @door.open_to_all
 def introspect() -> Response:
-    # An assertion is used up, whatever is asked with it.
-    with connected(writing=True):
-        return _answered_by(lambda: server.create_endpoint_response("introspection"))
+    return _at_the_desk(lambda: server.create_endpoint_response("introspection"))
 
 
 @blueprint.get("/jwks")
@@ -505,9 +568,53 @@ def connected(*, writing: bool) -> Iterator[None]:
             del g.accounts_connection
 
 
-def _connection() -> Any:
+def accounts_connection() -> Any:
     """Handed on to the accounts as it is: no SQL is known here."""
     return g.accounts_connection
+
+
+def told(
+    kind: events.Kind, outcome: events.Outcome, *, account: str | None = None, client: str | None = None
+) -> None:
+    """Keep that it happened, in the transaction of `connected`."""
+    events.add(
+        accounts_connection(),
+        kind,
+        outcome,
+        at=door.house().clock(),
+        request=door.request_id(),
+        account=account,
+        client=client,
+    )
+
+
+def caller() -> str:
+    """The address that asks. What stands before our own proxies' part of X-Forwarded-For, anyone may have written."""
+    proxies = door.house().settings.proxies
+    said = ",".join(request.headers.getlist("X-Forwarded-For"))
+    if proxies and said and said.count(",") + 1 >= proxies:
+        return said.split(",")[-proxies].strip()
+    return request.remote_addr or ""
+
+
+def _at_the_desk(ask: Any) -> Response:
+    """The answer of one of the endpoints that apps ask; refusals are counted, and too many must wait."""
+    at, address = door.house().clock(), caller()
+    try:
+        # In one transaction that writes: an assertion or a code is used up, whatever is asked with it.
+        with connected(writing=True):
+            attempts.check(accounts_connection(), "refusals", address, at=at)
+            answer = _answered_by(ask)
+            if answer.status_code >= HTTPStatus.BAD_REQUEST:
+                attempts.count(accounts_connection(), "refusals", address, at=at)
+                client = server.query_client(request.form.get("client_id", ""))
+                told("token", "refused", client=None if client is None else client.app.client_id)
+        return answer
+    except TooManyAttempts as error:
+        body = dumps({"error": "temporarily_unavailable"})
+        busy = Response(body, HTTPStatus.TOO_MANY_REQUESTS, default_json_headers)
+        busy.headers["Retry-After"] = str(error.wait_s)
+        return busy
 
 
 def _answered_by(ask: Any) -> Response:
@@ -548,7 +655,11 @@ def _by_private_key(query_client: Any, request: OAuth2Request) -> Client | None:
         if client is None or request.form.get("client_id", client_id) != client_id:
             raise NotAdmitted
         clients.check_assertion(
-            _connection(), assertion, client.app, audience=f"{here.settings.base_url}/token", at=here.clock()
+            accounts_connection(),
+            assertion,
+            client.app,
+            audience=f"{here.settings.base_url}/token",
+            at=here.clock(),
         )
     except NotAdmitted:
         raise InvalidClientError(description="The client assertion does not stand.") from None
@@ -556,7 +667,7 @@ def _by_private_key(query_client: Any, request: OAuth2Request) -> Client | None:
 
 
 def _system_family(app: ClientApp, scope: str, life_s: int) -> Family:
-    connection = _connection()
+    connection = accounts_connection()
     try:
         epoch = people.epoch_of(connection, cast(str, app.account))
     except NotAdmitted:
@@ -585,14 +696,37 @@ def _within(asked: str, most: str) -> bool:
 
 
 def _check_fits(scope: str | None, client: Client, granted: Granted) -> None:
-    """Raises InvalidScopeError where the app may not ask for it, or the person's role cannot give it."""
+    """Raises InvalidScopeError where the app may not ask for it, or the person cannot give it."""
     if client.get_allowed_scope(scope) is None or scope is None:
         raise InvalidScopeError()
-    role = granted.requester.role
-    if any(asked.context not in CONTEXTS[role] for asked in scopes.parse(scope)):
+    requester, plain = granted.requester, set(scope.split(" ")) & scopes.PLAIN
+    if any(asked.context not in CONTEXTS[requester.role] for asked in scopes.parse(scope)):
         raise InvalidScopeError()
-    if _needs_child(scope) and role != "parent":
+    if _needs_child(scope) and requester.role not in ("parent", "health-visitor"):
         raise InvalidScopeError()
+    # Two lives at once, and a person of whom nothing can be said.
+    if {"offline_access", "online_access"} <= plain or ("fhirUser" in plain and not requester.fhir_user):
+        raise InvalidScopeError()
+
+
+def _launch(requester: Requester, client: Client) -> Launch | None:
+    """What the app was opened for. Raises InvalidRequestError for a launch that does not stand: it was used,
+    is over, or is another person's or another app's; and where scope and launch do not go together."""
+    shown = request.args.get("launch", "")
+    if bool(shown) != ("launch" in request.args["scope"].split(" ")):
+        raise InvalidRequestError("The scope launch and a launch go together.")
+    if not shown:
+        return None
+    found = launches.standing(
+        accounts_connection(),
+        shown,
+        account=requester.account,
+        client=client.app.client_id,
+        at=door.house().clock(),
+    )
+    if found is None:
+        raise InvalidRequestError("The launch does not stand.")
+    return found
 
 
 def _needs_child(scope: str) -> bool:

@@ -1,11 +1,13 @@
 """The documents by which an app finds its way. They say what is so, and nothing else.
 
-Sources: https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html; RFC 8414; RFC 9207.
+Sources: https://hl7.org/fhir/smart-app-launch/STU2.2/conformance.html; RFC 8414; RFC 9207;
+OpenID Connect Discovery 1.0.
 """
 
 from typing import Any
 
 from flask import Response
+from werkzeug.exceptions import NotFound
 
 from healthvisit.accounts.clients import ASSERTION_ALGORITHMS
 from healthvisit.exact_json import dumps
@@ -13,38 +15,81 @@ from healthvisit.faces import door
 from healthvisit.faces.sign_in import blueprint
 
 CAPABILITIES = [
+    "launch-ehr",
     "launch-standalone",
     "client-public",
     "client-confidential-asymmetric",
+    "sso-openid-connect",
+    "context-banner",
+    "context-ehr-patient",
+    "context-ehr-encounter",
     "context-standalone-patient",
     "permission-offline",
+    "permission-online",
     "permission-patient",
     "permission-user",
+    "permission-v1",
     "permission-v2",
 ]
-SCOPES = ["launch/patient", "offline_access", "patient/*.rs", "user/*.cruds"]
+SCOPES = [
+    "openid",
+    "fhirUser",
+    "launch",
+    "launch/patient",
+    "offline_access",
+    "online_access",
+    "patient/*.cruds",
+    "user/*.cruds",
+]
 
 
 @blueprint.get("/fhir/.well-known/smart-configuration")
 @door.open_to_all
 def smart_configuration() -> Response:
-    # issuer and jwks_uri belong to sign-on with an id token, which this service does not issue.
-    return Response(dumps({**_endpoints(), "capabilities": _capabilities()}), content_type="application/json")
+    body = {**_endpoints(), "capabilities": _capabilities()}
+    if _people_sign_in():
+        base = door.house().settings.base_url
+        # They belong to sign-on with an id token.
+        body |= {"issuer": base, "jwks_uri": f"{base}/jwks"}
+    return Response(dumps(body), content_type="application/json")
 
 
 @blueprint.get("/.well-known/oauth-authorization-server")
 @door.open_to_all
 def authorization_server() -> Response:
-    base = door.house().settings.base_url
+    return Response(dumps(_server()), content_type="application/json")
+
+
+@blueprint.get("/.well-known/openid-configuration")
+@door.open_to_all
+def openid_configuration() -> Response:
+    """As the authorization server, and what its id tokens are like; in production none is issued yet."""
+    if not _people_sign_in():
+        raise NotFound
     body = {
+        **_server(),
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["ES256"],
+        "claims_supported": ["iss", "aud", "sub", "iat", "exp", "auth_time", "nonce", "fhirUser"],
+        "claims_parameter_supported": False,
+        "request_parameter_supported": False,
+        "request_uri_parameter_supported": False,
+    }
+    return Response(dumps(body), content_type="application/json")
+
+
+def _server() -> dict[str, Any]:
+    base = door.house().settings.base_url
+    return {
         "issuer": base,
         **_endpoints(),
         "jwks_uri": f"{base}/jwks",
         "revocation_endpoint_auth_methods_supported": ["private_key_jwt", "none"],
         "revocation_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
+        "introspection_endpoint_auth_methods_supported": ["private_key_jwt"],
+        "introspection_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
         "authorization_response_iss_parameter_supported": True,
     }
-    return Response(dumps(body), content_type="application/json")
 
 
 def _people_sign_in() -> bool:
@@ -61,6 +106,7 @@ def _endpoints() -> dict[str, Any]:
     common = {
         "token_endpoint": f"{base}/token",
         "revocation_endpoint": f"{base}/revoke",
+        "introspection_endpoint": f"{base}/introspect",
         "token_endpoint_auth_signing_alg_values_supported": list(ASSERTION_ALGORITHMS),
         "code_challenge_methods_supported": ["S256"],
     }
@@ -78,5 +124,6 @@ def _endpoints() -> dict[str, Any]:
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "response_types_supported": ["code"],
         "token_endpoint_auth_methods_supported": ["private_key_jwt", "none"],
+        "response_modes_supported": ["query"],
         "scopes_supported": [*SCOPES, "system/*.cruds"],
     }

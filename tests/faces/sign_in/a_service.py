@@ -30,6 +30,8 @@ READER = "reader"
 READER_URI = "https://reader.example/cb"
 FAMILY = "family"
 FAMILY_URI = "https://family.example/cb?from=healthvisit"
+OPENER = "opener"
+OPENER_URI = "https://opener.example/cb"
 SYSTEM = "system"
 BURY, SALFORD = "E08000002", "E08000006"
 
@@ -40,6 +42,10 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 NURSE_SCOPE = "user/Patient.rs user/Observation.crs offline_access"
 READER_SCOPE = "launch/patient patient/Patient.rs patient/Observation.rs offline_access"
 FAMILY_SCOPE = "user/Observation.rs offline_access"
+OPENER_SCOPE = (
+    "openid fhirUser launch launch/patient offline_access online_access "
+    "patient/Patient.rs patient/Observation.rs"
+)
 SYSTEM_SCOPE = "system/Patient.rs system/Observation.crs"
 
 
@@ -73,8 +79,9 @@ class Service:
                 fhir_user="Practitioner/1", boroughs=[BURY], from_on=date(2020, 1, 1),
             )  # fmt: skip
             self.parent = people.create_account(
-                connection, role="parent", name="Ana", sign_in_name="ana", password=PASSWORD
-            )
+                connection, role="parent", name="Ana", sign_in_name="ana", password=PASSWORD,
+                fhir_user="RelatedPerson/2",
+            )  # fmt: skip
             self.commissioner = people.create_account(
                 connection, role="commissioner", name="Col", sign_in_name="col", password=PASSWORD
             )
@@ -93,6 +100,10 @@ class Service:
             clients.register(
                 connection, name="Family", client_id=FAMILY, redirect_uris=[FAMILY_URI], scope=FAMILY_SCOPE
             )
+            clients.register(
+                connection, name="Opener", client_id=OPENER, redirect_uris=[OPENER_URI], scope=OPENER_SCOPE,
+                launch_uri="https://opener.example/launch",
+            )  # fmt: skip
             clients.register(
                 connection, name="Feed", client_id=SYSTEM, scope=SYSTEM_SCOPE, account=self.system_account,
                 jwks={"keys": [key.as_dict(private=False) for key in (self.system_key, self.rsa_key)]},
@@ -201,6 +212,12 @@ class Browser:
             data=_given({"csrf_token": token[1], "decision": decision, "child": child}),
         )
 
+    def chart(self, patient: str, encounter: str | None = None) -> str:
+        """The launch that the page of a child hands to the opener."""
+        asked = _given({"patient": patient, "encounter": encounter, "app": OPENER})
+        answer = self.client.post("/apps", data=asked | {"csrf_token": self.form_token()})
+        return sent_back(answer)["launch"]
+
     def code(self, **changes: str | None) -> str:
         return sent_back(self.authorize(**changes))["code"]
 
@@ -216,7 +233,7 @@ def an_app(house: door.House) -> Flask:
         return jsonify(
             account=asker.account, role=asker.role, client=asker.client, boroughs=sorted(asker.boroughs),
             children=sorted(asker.children), scopes=[str(scope) for scope in asker.scopes],
-            fhir_user=asker.fhir_user,
+            fhir_user=asker.fhir_user, patient=asker.patient,
         )  # fmt: skip
 
     app.add_url_rule("/form-token", "form_token", door.open_to_all(lambda: generate_csrf()))
@@ -247,6 +264,12 @@ def of_family(**changes: str | None) -> dict[str, str | None]:
 def of_reader(**changes: str | None) -> dict[str, str | None]:
     """What an app of other makers asks for one child."""
     return {"client_id": READER, "redirect_uri": READER_URI, "scope": "patient/Observation.rs"} | changes
+
+
+def of_opener(**changes: str | None) -> dict[str, str | None]:
+    """What an app of other makers asks when a health visitor has opened it for a child."""
+    scope = "openid fhirUser launch offline_access patient/Patient.rs patient/Observation.rs"
+    return {"client_id": OPENER, "redirect_uri": OPENER_URI, "scope": scope, "nonce": "n-1"} | changes
 
 
 def sent_back(answer: TestResponse) -> dict[str, str]:

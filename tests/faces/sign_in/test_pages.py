@@ -47,6 +47,7 @@ def test_the_form_signs_a_person_in_as_it_is_shown(service):
         {"name": "ana", "password": "wrong password"},
         {"name": "nobody", "password": "wrong password"},
         {"name": "ana" * 100, "password": "x"},
+        {"name": "ana\0", "password": a_service.PASSWORD},
         {"name": "ana", "password": "x" * 10_000},
         {},
     ],

@@ -2,12 +2,14 @@
 
 import threading
 import uuid
+from urllib.parse import urlencode
 
 import pytest
 from joserfc.jwk import ECKey, RSAKey
 from werkzeug.datastructures import MultiDict
 
-from healthvisit.accounts import clients, people, relationships
+from healthvisit.accounts import attempts, clients, people, relationships, tables
+from healthvisit.faces.sign_in import server
 from tests.faces.sign_in import a_service
 from tests.faces.sign_in.a_service import (
     CHALLENGE,
@@ -18,6 +20,7 @@ from tests.faces.sign_in.a_service import (
     SYSTEM_SCOPE,
     TABLET_URI,
     VERIFIER,
+    Service,
     of_family,
     of_reader,
     parts,
@@ -219,7 +222,8 @@ def test_a_request_that_is_not_whole_is_sent_back_with_its_fault(unchanged, chan
         "user/Patient.rs launch/patient",
         "user/Patient.rs something",
         "user/Patient.sr",
-        "user/Patient.read",
+        "user/Patient.write",
+        "user/Patient.*",
         "user/Patient.",
         "user/Patient.rs\u00a0user/Encounter.rs",
         "user/Patient.rs\tuser/Encounter.rs",
@@ -237,10 +241,15 @@ def test_a_scope_that_cannot_be_granted_whole_is_refused_and_never_cut(unchanged
 
 
 def test_a_role_gives_only_scopes_of_its_own_context(service):
-    # The reader may ask for patient/ scopes; a health visitor and a commissioner have no such child.
-    for name in ("gemma", "col"):
-        refused = sent_back(service.browser().signed_in(name).authorize(**of_reader()))
-        assert refused["error"] == "invalid_scope"
+    # The reader may ask for patient/ scopes; a commissioner has no such child.
+    refused = sent_back(service.browser().signed_in("col").authorize(**of_reader()))
+    assert refused["error"] == "invalid_scope"
+
+
+def test_a_scope_of_version_1_is_understood_and_answered_as_it_was_asked(service):
+    given = service.exchange(service.browser().signed_in("gemma").code(scope="user/Patient.read")).json
+    assert given["scope"] == "user/Patient.read"
+    assert service.probe(given["access_token"]).json["scopes"] == ["user/Patient.rs"]
 
 
 def test_the_exchange_cannot_widen_the_scope(service):
@@ -745,6 +754,90 @@ def test_only_who_signs_may_ask_about_a_token(service):
     said = introspect(service, given["access_token"], client_assertion=service.assertion(aud="x"))
     assert (said.status_code, said.json["error"]) == (401, "invalid_client")
     assert introspect(service, None).json["error"] == "invalid_request"
+
+
+# How often.
+
+
+def test_who_is_refused_too_often_waits_and_is_told_how_long(service):
+    for _ in range(100):
+        assert service.exchange("x").status_code == 400
+    held = service.exchange(service.browser().signed_in("gemma").code())
+    assert (held.status_code, held.headers["Retry-After"]) == (429, "60")
+    assert held.json == {"error": "temporarily_unavailable"}
+    assert revoke(service, "x").status_code == 429
+    elsewhere = service.app.test_client().post(
+        "/token", data={"grant_type": "x"}, environ_overrides={"REMOTE_ADDR": "192.0.2.7"}
+    )
+    assert elsewhere.status_code == 400
+    service.clock.wait(60)
+    assert service.exchange("x").status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("proxies", "said", "counted"),
+    [(0, "192.0.2.1", "own"), (1, "192.0.2.1", "192.0.2.1"), (1, "x, 192.0.2.1", "192.0.2.1"),
+     (2, "x, 192.0.2.1,10.0.0.1", "192.0.2.1"), (2, "192.0.2.1", "own"), (1, None, "own")],
+)  # fmt: skip
+def test_behind_proxies_the_address_is_what_the_outermost_saw(database, tmp_path, proxies, said, counted):
+    service = Service(database, tmp_path, proxies=proxies)
+    headers = {} if said is None else {"X-Forwarded-For": said}
+    with service.app.test_request_context(headers=headers, environ_base={"REMOTE_ADDR": "own"}):
+        assert server.caller() == counted
+
+
+def test_one_account_is_given_so_many_tokens_a_minute(service, monkeypatch):
+    monkeypatch.setitem(attempts.MOST, "grants", (3, 60))
+    given = service.tokens()["refresh_token"]
+    for _ in range(2):
+        given = service.refresh(given).json["refresh_token"]
+    held = service.refresh(given)
+    assert (held.status_code, held.headers["Retry-After"]) == (429, "60")
+    assert service.system_tokens().status_code == 200
+    service.clock.wait(60)
+    # The token that was shown while waiting was not used up.
+    assert service.refresh(given).status_code == 200
+
+
+# What is kept of it.
+
+
+def told(service):
+    with service.database.reading() as connection:
+        rows = connection.execute(tables.account_event.select().order_by(tables.account_event.c.seq))
+        return [(row.kind, row.outcome, row.account, row.client) for row in rows]
+
+
+def test_sign_in_tokens_and_refusals_are_kept_by_ids_alone(service):
+    browser = service.browser()
+    browser.enter("gemma", "wrong password")
+    browser.enter("nobody", "wrong password")
+    given = service.exchange(browser.signed_in("gemma").code()).json
+    service.exchange("x")
+    service.exchange("x", client_id="nobody")
+    revoke(service, given["refresh_token"])
+    browser.sign_out()
+    assert told(service) == [
+        ("sign-in", "refused", service.nurse, None),
+        ("sign-in", "refused", None, None),
+        ("sign-in", "done", service.nurse, None),
+        ("consent", "done", service.nurse, "tablet"),
+        ("token", "done", service.nurse, "tablet"),
+        ("token", "refused", None, "tablet"),
+        ("token", "refused", None, None),
+        ("revoke", "done", None, "tablet"),
+        ("sign-out", "done", service.nurse, None),
+    ]
+
+
+@pytest.mark.parametrize("client_id", ["\0", "tablet\0", "x" * 100_000, "\ud800"])
+def test_no_text_in_place_of_a_client_id_is_more_than_refused(service, client_id):
+    sent = {"grant_type": "refresh_token", "client_id": client_id, "refresh_token": "x"}
+    octets = urlencode(sent, errors="surrogatepass").encode()
+    answer = service.app.test_client().post(
+        "/token", data=octets, content_type="application/x-www-form-urlencoded"
+    )
+    assert (answer.status_code, answer.json["error"]) == (401, "invalid_client")
 
 
 # An app of other makers, and one child.
