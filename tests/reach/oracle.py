@@ -287,6 +287,10 @@ def update(world: World, asker: Asker, paper: Paper, categories: frozenset[str])
         return "gone"
     if not _may_change(world, asker, paper, "u"):
         return "refused"
+    # A paper names its child, and what is written names nothing that is out of its writer's sight.
+    child = world.papers.get(("Patient", str(paper.child)))
+    if child not in (None, paper) and not _known(world, asker, child, "r"):
+        return "unfit"
     if paper.kind == "borough":
         boroughs = {paper.names or ""}
     elif paper.type == "EpisodeOfCare":
