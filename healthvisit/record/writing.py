@@ -462,9 +462,8 @@ class Writer:
         if done.rowcount == len(changed):
             return
         # Whoever came first has moved the version on, and their row was not found.
-        versions = dict(
-            self.connection.execute(_VERSIONS, {"rids": [writing.rid for writing in changed]}).tuples()
-        )
+        named = {"rids": [writing.rid for writing in changed]}
+        versions = {row.rid: row.version for row in self.connection.execute(_VERSIONS, named)}
         for writing in changed:
             if versions.get(writing.rid) != writing.version:
                 raise VersionConflict("The resource has changed since that version.", writing.place)
