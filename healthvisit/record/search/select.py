@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date as date_
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
+    ARRAY,
     ColumnElement,
     Connection,
     Dialect,
@@ -27,10 +29,12 @@ from sqlalchemy import (
     text,
     union,
 )
+from sqlalchemy import cast as cast_as
 
 from healthvisit.access.reach import BoroughReach, ChildReach, Reach
-from healthvisit.database import rows_of
-from healthvisit.record import tables
+from healthvisit.database import rows_of, sent
+from healthvisit.exact_json import dumps
+from healthvisit.record import predicate, tables
 from healthvisit.record.errors import Invalid, Issue, TooCostly
 from healthvisit.record.search import date, statement
 from healthvisit.record.search.composite import CompositeValue
@@ -123,7 +127,7 @@ def _page_of_types(connection: Connection, query: SearchQuery, reached: Reached,
         total = None if None in totals else sum(each for each in totals if each is not None)
     types = [part.type for part in query.parts]
     following = _cursor(query, types.index(matches[-1].type), matches[-1].id) if more else None
-    included = _Included(parts[0].writer, connection).by(query.includes, matches)
+    included = _Included(reached, connection).by(query.includes, matches)
     return Page(matches, included, total, following)
 
 
@@ -185,7 +189,7 @@ class _Search:
         is_whole = query.count and not more and not after
         total = len(matches) if is_whole else self.total(chosen)
         following = _cursor(query, chosen, matches[-1].id) if more else None
-        included = _Included(self.writer, self.connection).by(query.includes, matches)
+        included = _Included(self.reached, self.connection).by(query.includes, matches)
         return Page(matches, included, total, following)
 
     def matches_after(self, position: tuple[Any, ...] | None) -> list[Found]:
@@ -377,16 +381,13 @@ _LONG_ONES = (
 _LEAST_LONG = select(func.min(_LONG_ONES.c.low))
 
 
-_RESOURCE = tables.resource.c
-
-
 class _Included:
     """What comes along with the matches: one statement for each round of includes, whatever their number."""
 
-    def __init__(self, writer: Writer, connection: Connection) -> None:
+    def __init__(self, reached: Reached, connection: Connection) -> None:
         self.connection = connection
-        self.reached = writer.reached
-        self.bodies = writer.bodies
+        self.reached = reached
+        self.is_sqlite = connection.dialect.name == "sqlite"
 
     def by(self, includes: Sequence[Include], matches: Sequence[Found]) -> list[Found]:
         """What the matches refer to or are referred to by, each once, and only what may be read itself.
@@ -397,11 +398,10 @@ class _Included:
         known = {match.rid for match in matches}
         last, rounds = list(matches), 0
         while last and rounds < MOST_ROUNDS:
-            asked = [each for each in includes if each.iterate or not rounds]
-            brought = [rids for each in asked if (rids := self._brought(each, last)) is not None]
-            if not brought:
+            asked = tuple(each for each in includes if each.iterate or not rounds)
+            if not asked:
                 break
-            last = self._found(brought, known)
+            last = self._brought(asked, last, known)
             included |= {each.rid: each for each in last}
             known |= included.keys()
             if len(included) > MOST_INCLUDED:
@@ -411,48 +411,111 @@ class _Included:
             rounds += 1
         return list(included.values())
 
-    def _found(self, brought: list[Select[Any]], known: set[int]) -> list[Found]:
-        rids = union(*brought).subquery("brought")
-        found = (
-            select(_RESOURCE.rid, _RESOURCE.type, _RESOURCE.id, _RESOURCE.version, _RESOURCE.updated_at)
-            .where(
-                _RESOURCE.rid.in_(select(rids.c.rid)),
-                _RESOURCE.type.in_(self.reached.types),
-                self.reached.condition(),
-            )
-            .limit(MOST_INCLUDED + len(known) + 1)
-        )
-        rows = self.connection.execute(self.bodies(found, [False]))
-        return [Found(*row) for row in rows if row.rid not in known]
+    def _brought(self, asked: tuple[Include, ...], last: Sequence[Found], known: set[int]) -> list[Found]:
+        by_type: dict[str, list[Found]] = {}
+        for each in last:
+            by_type.setdefault(each.type, []).append(each)
+        values: dict[str, Any] = {_rids(type_): [each.rid for each in of] for type_, of in by_type.items()}
+        values |= {_ids(type_): [each.id for each in of] for type_, of in by_type.items()}
+        values["defined"] = self._defined(asked, by_type)
+        if self.is_sqlite:
+            values = {name: dumps(listed).decode() for name, listed in values.items()}
+        reach, moment, types, _ = self.reached
+        statement = _along(reach, types, asked, tuple(sorted(by_type)), self.is_sqlite)
+        if statement is None:
+            return []
+        most = MOST_INCLUDED + len(known) + 1
+        rows = sent(self.connection, statement, most=most, moment=moment, **values)
+        return [found for row in rows if (found := Found(*row)).rid not in known]
 
-    def _brought(self, include: Include, last: Sequence[Found]) -> Select[Any] | None:
-        """rid of what these bring by the include; None where none of them can."""
-        parameter, target, reverse, _ = include
+    def _defined(self, asked: tuple[Include, ...], last: Mapping[str, Sequence[Found]]) -> list[int]:
+        """rids of the definitions that these name by their URL."""
         named = tables.search_reference.alias("n")
-        of = and_(named.c.type == parameter.type, named.c.parameter == parameter.read_as)
-        only = target or parameter.target
-        if reverse:
-            wanted = (only,) if only else parameter.targets
-            ids: dict[str, list[str]] = {}
-            for each in last:
-                if each.type in wanted:
-                    ids.setdefault(each.type, []).append(each.id)
-            to = [
-                and_(named.c.target_type == type_, named.c.target_id.in_(of_type))
-                for type_, of_type in ids.items()
-            ]
-            return select(named.c.rid).where(of, or_(*to)) if to else None
-        rids = [each.rid for each in last if each.type == parameter.type]
-        if not rids:
-            return None
-        asked = and_(named.c.rid.in_(rids), of)
-        if parameter.canonical:
-            urls = self.connection.execute(select(named.c.target_id).where(asked).distinct()).scalars()
-            return _defined(list(urls))
-        other = tables.resource.alias("t")
-        both = and_(other.c.type == named.c.target_type, other.c.id == named.c.target_id)
-        referred = select(other.c.rid).select_from(named.join(other, both)).where(asked)
-        return referred.where(other.c.type == only) if only else referred
+        of = [
+            and_(
+                named.c.type == each.parameter.type,
+                named.c.parameter == each.parameter.read_as,
+                named.c.rid.in_([found.rid for found in last[each.parameter.type]]),
+            )
+            for each in asked
+            if _is_canonical(each) and each.parameter.type in last
+        ]
+        if not of:
+            return []
+        urls = list(self.connection.execute(select(named.c.target_id).where(or_(*of)).distinct()).scalars())
+        return list(self.connection.execute(_defined(urls)).scalars())
+
+
+def _is_canonical(include: Include) -> bool:
+    return include.parameter.canonical and not include.reverse
+
+
+def _rids(type_: str) -> str:
+    return f"rids_{type_}"
+
+
+def _ids(type_: str) -> str:
+    return f"ids_{type_}"
+
+
+def _among(column: ColumnElement[Any], name: str, is_sqlite: bool) -> ColumnElement[bool]:
+    """Whether the column's value is one of a list of any length, which is given when the statement is sent."""
+    if is_sqlite:
+        return column.in_(select(func.json_each(bindparam(name)).table_valued("value").c.value))
+    return column == func.any(cast_as(bindparam(name), ARRAY(column.type)))
+
+
+@lru_cache(maxsize=256)
+def _along(
+    reach: Reach, types: frozenset[str], asked: tuple[Include, ...], of: tuple[str, ...], is_sqlite: bool
+) -> Select[Any] | None:
+    """Current versions of what resources of these types bring by the includes; None where they can bring none.
+
+    Open: the resources' rids and ids by type, "defined", "most" and "moment".
+    """
+    brought = [one for each in asked if (one := _along_by(each, of, is_sqlite)) is not None]
+    if not brought:
+        return None
+    resource = tables.resource.c
+    rids = union(*brought).subquery("brought")
+    found = (
+        select(resource.rid, resource.type, resource.id, resource.version, resource.updated_at)
+        .where(
+            resource.rid.in_(select(rids.c.rid)),
+            resource.type.in_(types),
+            predicate.readable_then(reach, predicate.MOMENT),
+        )
+        .limit(bindparam("most"))
+    )
+    return statement.bodies(found, [False])
+
+
+def _along_by(include: Include, of: tuple[str, ...], is_sqlite: bool) -> Select[Any] | None:
+    """rid of what they bring by one include; None where none of them can."""
+    parameter, target, reverse, _ = include
+    named = tables.search_reference.alias("n")
+    of_parameter = and_(named.c.type == parameter.type, named.c.parameter == parameter.read_as)
+    only = target or parameter.target
+    if reverse:
+        wanted = (only,) if only else parameter.targets
+        to = [
+            and_(named.c.target_type == type_, _among(named.c.target_id, _ids(type_), is_sqlite))
+            for type_ in of
+            if type_ in wanted
+        ]
+        return select(named.c.rid).where(of_parameter, or_(*to)) if to else None
+    if parameter.type not in of:
+        return None
+    other = tables.resource.alias("t")
+    if parameter.canonical:
+        return select(other.c.rid).where(_among(other.c.rid, "defined", is_sqlite))
+    both = and_(other.c.type == named.c.target_type, other.c.id == named.c.target_id)
+    referred = (
+        select(other.c.rid)
+        .select_from(named.join(other, both))
+        .where(_among(named.c.rid, _rids(parameter.type), is_sqlite), of_parameter)
+    )
+    return referred.where(other.c.type == only) if only else referred
 
 
 def _defined(urls: list[str]) -> Select[Any]:
@@ -654,23 +717,27 @@ def _values_of_reach(writer: Writer) -> tuple[list[Any], tuple[Any, ...]]:
     # Narrowings are few, some of each app: they are part of the statement.
     apart = matched is not reach
     match reach, matched:
-        case BoroughReach(boroughs, on, patient, narrowing), BoroughReach():
+        case BoroughReach(), BoroughReach():
             # SQLite keeps a date as its text.
-            day: Any = on.isoformat() if writer.is_sqlite else on
-            of_one = [] if patient is None else [patient]
-            second: Any = (matched.boroughs, matched.narrowing) if apart else None
-            shape = (BoroughReach, len(boroughs), len(of_one), narrowing, second, through)
-            return [day, *of_one, *boroughs], shape
-        case ChildReach(children, narrowing), ChildReach():
-            second = matched.narrowing if apart else None
-            return [moment, *children], (ChildReach, len(children), narrowing, second, through)
-    return [], (type(reach), through)
+            day: Any = reach.on.isoformat() if writer.is_sqlite else reach.on
+            of_one = [] if reach.patient is None else [reach.patient]
+            # Whatever else there is to a reach is part of the statement.
+            rest = replace(reach, boroughs=frozenset(), on=date_.min, patient=None)
+            second: Any = replace(matched, on=date_.min, patient=None) if apart else None
+            shape: tuple[Any, ...] = (rest, len(reach.boroughs), len(of_one), second, through)
+            return [day, *of_one, *reach.boroughs], shape
+        case ChildReach(), ChildReach():
+            second = replace(matched, children=frozenset()) if apart else None
+            shape = (replace(reach, children=frozenset()), len(reach.children), second, through)
+            return [moment, *reach.children], shape
+    # Nothing of it is given when it is sent: all of it is part of the statement.
+    return [], (reach, matched if apart else None, through)
 
 
 def _reach_blanked(reach: Reach, blanks: list[Any]) -> tuple[Reach, int]:
     """The reach and its moment with blanks in the places that _values_of_reach tells."""
     match reach:
-        case BoroughReach(_, _, None):
+        case BoroughReach() if reach.patient is None:
             return replace(reach, boroughs=frozenset(blanks[1:]), on=blanks[0]), 0
         case BoroughReach():
             return replace(reach, boroughs=frozenset(blanks[2:]), on=blanks[0], patient=blanks[1]), 0

@@ -209,6 +209,19 @@ class Reached(NamedTuple):
         return and_(rows.c.type == type_, self.condition(rows))
 
 
+def bodies(found: Select[Any], descending: Sequence[bool]) -> Select[Any]:
+    """The current versions of the resources found, in the order of key0, key1 ... and rid."""
+    page, version = found.subquery("page"), tables.resource_version
+    of = page.c
+    columns = [*(of[f"key{at}"] for at in range(len(descending) - 1)), of.rid]
+    current = and_(version.c.rid == of.rid, version.c.version == of.version)
+    return (
+        select(of.rid, of.type, of.id, of.version, of.updated_at, version.c.method, version.c.body)
+        .select_from(_InTurn(page, version, current))
+        .order_by(*_ordered(columns, descending))
+    )
+
+
 class Writer:
     """Writes the statements of one query under one reach predicate."""
 
@@ -248,8 +261,8 @@ class Writer:
         """
         found = self.range(way, span)
         if streams(self.query, way):
-            return self.bodies(self._streamed(way, found, after, limit), directions(self.query, way))
-        return self.bodies(self._sorted(way, found, after, limit, apart), directions(self.query, way))
+            return bodies(self._streamed(way, found, after, limit), directions(self.query, way))
+        return bodies(self._sorted(way, found, after, limit, apart), directions(self.query, way))
 
     def position(self, way: Way, id_: str) -> Select[Any]:
         """Sort keys and rid of one match, if it can be reached."""
@@ -312,18 +325,6 @@ class Writer:
         holds = [self._holds(each, of=reached, by_seek=False) for each in self.query.criteria]
         holds += [self._linked(each, reached, self.query.type) for each in self.query.links]
         return select(func.count()).select_from(reached).where(*holds)
-
-    def bodies(self, found: Select[Any], descending: Sequence[bool]) -> Select[Any]:
-        """The current versions of the resources found, in the order of key0, key1 ... and rid."""
-        page, version = found.subquery("page"), tables.resource_version
-        of = page.c
-        columns = [*(of[f"key{at}"] for at in range(len(descending) - 1)), of.rid]
-        current = and_(version.c.rid == of.rid, version.c.version == of.version)
-        return (
-            select(of.rid, of.type, of.id, of.version, of.updated_at, version.c.method, version.c.body)
-            .select_from(_InTurn(page, version, current))
-            .order_by(*_ordered(columns, descending))
-        )
 
     # The range
 
