@@ -4,7 +4,7 @@ A child belongs to a borough through a dated EpisodeOfCare with that borough's s
 child follows the child. What is written is written on behalf of the borough that answers that day.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -227,6 +227,35 @@ def agrees(
         )
         if later or fresh.overlaps(other):
             raise Conflict("Another service answers for this child in these days.", "EpisodeOfCare.period")
+
+
+def refuse_gap(
+    before: Iterable[Responsibility], after: Collection[Responsibility], *, requester: Requester
+) -> None:
+    """Raises Unprocessable where a service that answers for the child on a day would no longer (decision 12).
+
+    before, after: who answers, as it stands and as it would be written. The service's own commands alone may:
+    they write history, and whom a transfer was accepted from.
+    """
+    if requester.role == "service" or all(_goes_on(each, after) for each in before):
+        return
+    raise Unprocessable(
+        "A service answers for a child until another has accepted it.", "EpisodeOfCare.period"
+    )
+
+
+def _goes_on(one: Responsibility, after: Collection[Responsibility]) -> bool:
+    """Whether the same service answers afterwards on every day on which it does so by this episode."""
+    reached_on = one.from_on
+    for each in sorted(
+        (each for each in after if each.borough == one.borough), key=lambda each: each.from_on
+    ):
+        if each.from_on > reached_on:
+            break
+        if each.until_on is None:
+            return True
+        reached_on = max(reached_on, each.until_on)
+    return one.until_on is not None and reached_on >= one.until_on
 
 
 def author_borough(

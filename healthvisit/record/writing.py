@@ -311,6 +311,7 @@ class Writer:
         # Held before it is read who answers: two services that take up a child at once do not both succeed.
         hold(self.connection, (f"child {child_rids[episode.key]}" for episode in episodes))
         standing = self._standing({child_rids[each.key] or 0 for each in of_children} - new_children)
+        stood = {child_rid: tuple(each) for child_rid, each in standing.items()}
         made: list[Responsibility] = []
         for episode in episodes:
             child_rid = child_rids[episode.key] or 0
@@ -328,12 +329,19 @@ class Writer:
                     others.append(fresh)
                     made.append(fresh)
                 standing[child_rid] = others
+        for episode in episodes:
+            child_rid = child_rids[episode.key] or 0
+            with _placed(episode):
+                ownership.refuse_gap(stood.get(child_rid, ()), standing[child_rid], requester=self.requester)
         births = self._births(of_children, child_rids)
         writable = new_children | {target.child_rid for target in targets.values() if target.writable}
         writable |= {each.child_rid for each in made if each.on(self.on)}
         for writing in of_children:
             child_rid = child_rids[writing.key] or 0
             answering = standing.get(child_rid, ())
+            if self.requester.role == "service":
+                # An episode is the service's that it names, even one that ended on the day it began.
+                answering = [each for each in made if each.episode_rid == writing.rid] or answering
             with _placed(writing):
                 if not writing.is_update and writing.type != "EpisodeOfCare" and child_rid not in writable:
                     raise Forbidden("Another service answers for this child now.", writing.type)

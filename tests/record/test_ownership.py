@@ -22,6 +22,7 @@ from tests.builders import (
     an_episode,
     an_nhs_number,
     an_observation,
+    an_update,
 )
 
 
@@ -298,12 +299,9 @@ def test_two_services_do_not_answer_for_a_child_in_the_same_days(enter, furnishe
         record.create("EpisodeOfCare", after)
 
 
-def test_a_service_ends_its_own_episode_and_may_correct_the_day(enter, furnished, definitions):
-    child = a_child().kept_in(furnished, definitions)
+def test_a_service_may_correct_when_its_own_episode_ended(enter, furnished, definitions):
+    child = a_child(until="2021-02-15").kept_in(furnished, definitions)
     id_ = child.made["episode"]
-    with enter(a_requester()) as record:
-        ended = {**an_episode(child.reference, end="2021-02-15"), "id": id_}
-        record.update("EpisodeOfCare", id_, ended, if_match="1")
     assert isinstance(
         refused(
             enter, a_requester(), lambda record: record.create("Encounter", an_encounter(child.reference))
@@ -312,7 +310,50 @@ def test_a_service_ends_its_own_episode_and_may_correct_the_day(enter, furnished
     )
     with enter(a_requester()) as record:
         mended = {**an_episode(child.reference, end="2021-02-20"), "id": id_}
-        record.update("EpisodeOfCare", id_, mended, if_match="2")
+        record.update("EpisodeOfCare", id_, mended, if_match="1")
+        assert record.create("Encounter", an_encounter(child.reference)).created
+
+
+@pytest.mark.parametrize("role", ["health-visitor", "system-client"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "finished", "period": {"start": "2019-01-15", "end": "2021-02-15"}},
+        {"status": "active", "period": {"start": "2019-01-15", "end": "2022-02-15"}},
+        {"status": "active", "period": {"start": "2021-02-16"}},
+        {"status": "active", "period": {"start": "2020-02-16"}},
+        {"status": "cancelled"},
+        {"status": "planned"},
+        {"status": "entered-in-error"},
+        {"managingOrganization": {"reference": "Organization/salford-health-visiting"}},
+    ],
+)
+def test_no_service_leaves_a_child_with_nobody_on_a_day(role, change, enter, furnished, definitions):
+    child = a_child().kept_in(furnished, definitions)
+    id_ = child.made["episode"]
+    body = {**an_episode(child.reference), **change, "id": id_}
+    both = a_requester(role, boroughs=["bury", "salford"])
+    error = refused(enter, both, lambda record: record.update("EpisodeOfCare", id_, body, if_match="1"))
+    assert [(type(error), issue.expression) for issue in error.issues] == [
+        (Unprocessable, "EpisodeOfCare.period")
+    ]
+
+
+def test_a_child_does_not_go_to_another_service_in_one_transaction(enter, furnished, definitions):
+    child = a_child().kept_in(furnished, definitions)
+    ended = an_update("EpisodeOfCare", child.made["episode"], an_episode(child.reference, end="2021-02-15"))
+    begun = an_entry(an_episode(child.reference, borough="salford", start="2021-02-15"))
+    both = a_requester(boroughs=["bury", "salford"])
+    error = refused(enter, both, lambda record: record.transact(a_transaction(ended, begun)))
+    assert isinstance(error, Conflict)
+
+
+def test_a_service_may_go_on_with_another_episode_of_its_own(enter, furnished, definitions):
+    child = a_child().kept_in(furnished, definitions)
+    ended = an_update("EpisodeOfCare", child.made["episode"], an_episode(child.reference, end="2021-02-15"))
+    begun = an_entry(an_episode(child.reference, start="2021-02-15"))
+    with enter(a_requester()) as record:
+        record.transact(a_transaction(ended, begun))
         assert record.create("Encounter", an_encounter(child.reference)).created
 
 
@@ -393,6 +434,26 @@ def test_whatever_episodes_are_taken_one_service_at_most_answers_on_a_day(spans,
         standing.append(fresh)
     on = TODAY + timedelta(days=day)
     assert len({each.borough for each in standing if each.on(on)}) <= 1
+
+
+@given(st.lists(_spans, max_size=6), st.lists(_spans, max_size=6), st.integers(-25, 40))
+def test_whatever_is_not_refused_leaves_each_day_with_the_service_it_had(before, after, day):
+    stood = [a_responsibility(*span, rid=rid) for rid, span in enumerate(before)]
+    stands = [a_responsibility(*span, rid=rid) for rid, span in enumerate(after)]
+    days = [TODAY + timedelta(days=each) for each in range(-25, 60)]
+
+    def whose(on, those):
+        return {each.borough for each in those if each.on(on)}
+
+    try:
+        ownership.refuse_gap(stood, stands, requester=a_requester())
+    except Unprocessable:
+        endless = {each.borough for each in stood if each.until_on is None}
+        kept = {each.borough for each in stands if each.until_on is None}
+        assert not endless <= kept or any(not whose(on, stood) <= whose(on, stands) for on in days)
+    else:
+        on = TODAY + timedelta(days=day)
+        assert whose(on, stood) <= whose(on, stands)
 
 
 @given(_spans, _spans, st.integers(-25, 40))
