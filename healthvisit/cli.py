@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from healthvisit.access.requester import Requester
+from healthvisit.access.requester import STAFF, Requester, Role
 from healthvisit.access.scopes import parse
 from healthvisit.config import Settings, packaged
 
@@ -313,6 +313,71 @@ def turn_keys(shell: Shell, at_once: bool) -> None:
 
 
 @main.group()
+def person() -> None:
+    """Accounts of staff, administrators, support and commissioners; parents have theirs by their children."""
+
+
+@person.command("add")
+@click.option(
+    "--role", required=True, type=click.Choice([*STAFF, "administrator", "support", "commissioner"])
+)
+@click.option("--name", required=True, help="what pages call them")
+@click.option(
+    "--borough", "boroughs", multiple=True, help="GSS code; staff and administrators work for one or more"
+)
+@click.option(
+    "--practitioner", default=None, help="id of their Practitioner, which the tablet of staff needs"
+)
+@click.option(
+    "--sign-in-name", default=None, help="demo only: they sign in with it, and the password asked for next"
+)
+@click.pass_obj
+def person_add(
+    shell: Shell,
+    role: Role,
+    name: str,
+    boroughs: tuple[str, ...],
+    practitioner: str | None,
+    sign_in_name: str | None,
+) -> None:
+    """Make an account for a person, from today on; prints its id."""
+    from healthvisit.accounts import people
+    from healthvisit.accounts.errors import BadRegistration
+
+    _refuse_unknown(boroughs)
+    if bool(boroughs) != (role in (*STAFF, "administrator")):
+        raise click.UsageError("Staff and administrators work for a borough, and nobody else does.")
+    if sign_in_name is not None and shell.settings.mode == "production":
+        raise click.UsageError("Nobody signs in with a password in production.")
+    password = None
+    if sign_in_name is not None:
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    try:
+        with shell.database.writing() as connection:
+            account = people.create_account(
+                connection,
+                role=role,
+                name=name,
+                sign_in_name=sign_in_name,
+                password=password,
+                fhir_user=f"Practitioner/{practitioner}" if practitioner else None,
+                boroughs=boroughs,
+                from_on=shell.now().astimezone(LONDON).date(),
+            )
+    except BadRegistration as error:
+        raise click.UsageError(f"The account was not made: {error}") from error
+    click.echo(account)
+
+
+def _refuse_unknown(boroughs: tuple[str, ...]) -> None:
+    from healthvisit.programme.boroughs import BY_GSS
+
+    unknown = set(boroughs) - set(BY_GSS)
+    if unknown:
+        raise click.UsageError(f"not a borough of Greater Manchester: {', '.join(sorted(unknown))}")
+
+
+@main.group()
 def client() -> None:
     """Apps and systems that may ask for tokens. Nobody else can register one."""
 
@@ -346,11 +411,8 @@ def client_add(
 
     from healthvisit.accounts import clients, people
     from healthvisit.accounts.errors import BadRegistration
-    from healthvisit.programme.boroughs import BY_GSS
 
-    unknown = set(boroughs) - set(BY_GSS)
-    if unknown:
-        raise click.UsageError(f"not a borough of Greater Manchester: {', '.join(sorted(unknown))}")
+    _refuse_unknown(boroughs)
     try:
         jwks = None if jwks_file is None else json.loads(jwks_file.read_text("utf-8"))
         if jwks is not None and not isinstance(jwks, dict):

@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Self
 
-from healthvisit.access.requester import Requester, Role
+from healthvisit.access.requester import STAFF, Requester, Role
 from healthvisit.access.scopes import parse
 from healthvisit.database import Database
 from healthvisit.definitions import CANONICAL, Definitions
@@ -49,7 +49,9 @@ DOMAINS = ("communication", "gross-motor", "fine-motor", "problem-solving", "per
 
 # The most a role's apps are given.
 _SCOPES = {
-    "health-visitor": "user/*.cruds",
+    **dict.fromkeys(STAFF, "user/*.cruds"),
+    "administrator": "user/*.rs",
+    "support": "user/*.rs",
     "system-client": "system/*.cruds",
     "parent": "patient/*.rs",
     "commissioner": "user/*.rs",
@@ -68,10 +70,10 @@ def a_requester(
     client: str | None = None,
     fhir_user: str | None = None,
 ) -> Requester:
-    """boroughs: slugs; a health visitor or system client for whom none is named works for Bury.
+    """boroughs: slugs; staff, an administrator or a system client for whom none is named works for Bury.
     children: Patient ids. scopes: SMART text, by default all that the role may be given."""
     boroughs = tuple(boroughs)
-    if role in ("health-visitor", "system-client") and not boroughs:
+    if role in (*STAFF, "administrator", "system-client") and not boroughs:
         boroughs = ("bury",)
     return Requester(
         account=account or f"{role}-{'-'.join(boroughs) or 'one'}",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
 
-from healthvisit.access.requester import Requester
+from healthvisit.access.requester import STAFF, Requester
 from healthvisit.access.scopes import CATEGORY, TAG, Letter, Scope
 
 # FHIR types that hold no child's data. Letters are SMART's.
@@ -25,6 +25,8 @@ _PAPERS = (
     "DocumentReference", "Binary", "List", "Composition", "RiskAssessment",
 )  # fmt: skip
 CHILD_TYPES = ("Patient", "EpisodeOfCare", *_PAPERS, "Provenance")
+# Of these, what tells of a person.
+_OF_STAFF = ("Practitioner", "PractitionerRole")
 # What a borough keeps for itself: its returns, and its lists of children.
 BOROUGH_TYPES = ("MeasureReport", "Group")
 
@@ -38,12 +40,18 @@ _OF_A_CHILD = {
 
 # The most a role may do, whatever its scopes say. A type not named is not reached.
 PERMITTED: dict[str, dict[str, str]] = {
-    "health-visitor": {
-        **_OF_A_CHILD,
-        **dict.fromkeys(SHARED_TYPES, "rs"),
-        "AuditEvent": "rs",
-        "MeasureReport": "rs",
+    **{
+        role: {
+            **_OF_A_CHILD,
+            **dict.fromkeys(SHARED_TYPES, "rs"),
+            "AuditEvent": "rs",
+            "MeasureReport": "rs",
+        }
+        for role in STAFF
     },
+    # Who saw which child, by ids; no paper of a child and no name.
+    "administrator": dict.fromkeys(("AuditEvent", "Organization", "PractitionerRole", "MeasureReport"), "rs"),
+    "support": dict.fromkeys((type_ for type_ in SHARED_TYPES if type_ not in _OF_STAFF), "rs"),
     "system-client": {
         **_OF_A_CHILD,
         **dict.fromkeys(SHARED_TYPES, "rs"),
@@ -100,6 +108,19 @@ class BoroughReach:
 
 
 @dataclass(frozen=True)
+class OfficeReach:
+    """The boroughs' own returns, the events about children for whom one of them answers on the day, and what
+    holds no child's data. Never a child's row."""
+
+    boroughs: frozenset[str]
+    on: date
+    narrowing: Narrowing = ()
+
+    def limits(self, type_: str) -> tuple[Limit, ...]:
+        return _limits_in(self.narrowing, type_, Limit(self.boroughs))
+
+
+@dataclass(frozen=True)
 class ChildReach:
     """What was released of these children, as the parents' view; and what holds no child's data."""
 
@@ -113,11 +134,16 @@ class PublishedReach:
 
 
 @dataclass(frozen=True)
+class SharedReach:
+    """What holds no child's data and is no borough's own."""
+
+
+@dataclass(frozen=True)
 class WholeRecord:
     """Every row: for the service's own shell commands alone. No token and no session gives it."""
 
 
-Reach = Nothing | BoroughReach | ChildReach | PublishedReach | WholeRecord
+Reach = Nothing | BoroughReach | OfficeReach | ChildReach | PublishedReach | SharedReach | WholeRecord
 
 
 _WHOLE = Limit(frozenset())
@@ -128,12 +154,16 @@ _NARROWED_TYPES = (*CHILD_TYPES, *BOROUGH_TYPES, "AuditEvent")
 def of(requester: Requester, *, on: date) -> Reach:
     """The most this requester reaches on this civil date."""
     match requester.role:
-        case "health-visitor" | "system-client" if requester.boroughs:
+        case "health-visitor" | "team-lead" | "safeguarding-lead" | "system-client" if requester.boroughs:
             return BoroughReach(requester.boroughs, on, requester.patient)
+        case "administrator" if requester.boroughs and requester.patient is None:
+            return OfficeReach(requester.boroughs, on)
         case "parent" if children := _children(requester):
             return ChildReach(children)
         case "commissioner":
             return PublishedReach()
+        case "support":
+            return SharedReach()
         case "service":
             return WholeRecord()
     return Nothing()
@@ -157,11 +187,11 @@ def narrowed(reach: Reach, granted: tuple[Scope, ...], letter: Letter) -> Reach:
 @lru_cache(maxsize=1024)
 def _narrowed(reach: Reach, granted: tuple[Scope, ...], letter: Letter) -> Reach:
     match reach:
-        case BoroughReach():
+        case BoroughReach() | OfficeReach():
             whole = Limit(reach.boroughs)
         case ChildReach():
             whole = _WHOLE
-        case PublishedReach() | Nothing():
+        case PublishedReach() | SharedReach() | Nothing():
             return reach
         case WholeRecord():
             # The service's own commands hold no such scopes: who does is not one of them.
@@ -169,7 +199,7 @@ def _narrowed(reach: Reach, granted: tuple[Scope, ...], letter: Letter) -> Reach
     by_limits: dict[tuple[Limit, ...], list[str]] = {}
     for type_ in _NARROWED_TYPES:
         by_limits.setdefault(_limits(whole, type_, letter, granted), []).append(type_)
-    if isinstance(reach, BoroughReach) and len(by_limits) == 1:
+    if isinstance(reach, BoroughReach | OfficeReach) and len(by_limits) == 1:
         ((limits, _),) = by_limits.items()
         if len(limits) == 1 and not limits[0].categories:
             # The same of every type: a reach like any other, and asked like any other.

@@ -5,7 +5,12 @@ from typing import Literal
 
 from healthvisit.access.scopes import Scope
 
-Role = Literal["health-visitor", "parent", "commissioner", "system-client", "service"]
+Role = Literal[
+    "health-visitor", "team-lead", "safeguarding-lead", "administrator", "support", "parent", "commissioner",
+    "system-client", "service",
+]  # fmt: skip
+# Who works with children.
+STAFF: tuple[Role, ...] = ("health-visitor", "team-lead", "safeguarding-lead")
 
 
 @dataclass(frozen=True)

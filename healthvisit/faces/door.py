@@ -24,7 +24,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from werkzeug.exceptions import BadRequest
 
-from healthvisit.access.requester import Requester, Role
+from healthvisit.access.requester import STAFF, Requester, Role
 from healthvisit.access.scopes import Scope
 from healthvisit.accounts import errors, keys, people, sessions
 from healthvisit.accounts.tokens import AccessTokens
@@ -42,12 +42,16 @@ SESSION_ID = "id"
 
 # A person on the service's own pages delegates to no app: the role alone limits.
 OWN_PAGES: dict[Role, tuple[Scope, ...]] = {
-    "health-visitor": (Scope("user", "*", "cruds"),),
+    **dict.fromkeys(STAFF, (Scope("user", "*", "cruds"),)),
+    "administrator": (Scope("user", "*", "rs"),),
+    "support": (Scope("user", "*", "rs"),),
     "parent": (Scope("user", "*", "rs"),),
     "commissioner": (Scope("user", "*", "rs"),),
 }
 
-_ROLES = frozenset({"health-visitor", "parent", "commissioner", "system-client"})
+# Who signs in; the service's own commands never come through the door.
+PEOPLE: tuple[Role, ...] = (*STAFF, "administrator", "support", "parent", "commissioner")
+_ROLES = frozenset({*PEOPLE, "system-client"})
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*)\Z", re.IGNORECASE)
 _MARK = "_door_admits"
 

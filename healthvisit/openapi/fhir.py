@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from healthvisit.access import reach
-from healthvisit.access.requester import Role
+from healthvisit.access.requester import STAFF, Role
 from healthvisit.access.scopes import Letter
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON
@@ -33,7 +33,9 @@ JSON_PATCH = "application/json-patch+json"
 
 # The contexts of SMART scopes in which a role's apps speak.
 _CONTEXTS: dict[Role, str] = {
-    "health-visitor": "user",
+    **dict.fromkeys(STAFF, "user"),
+    "administrator": "user",
+    "support": "user",
     "parent": "patient",
     "commissioner": "user",
     "system-client": "system",

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, false, func, or_, s
 
 from healthvisit.access import visibility
 from healthvisit.access.reach import ChildReach, Reach
-from healthvisit.access.requester import Requester
+from healthvisit.access.requester import STAFF, Requester
 from healthvisit.database import Database
 from healthvisit.exact_json import JSON
 from healthvisit.record import chain, ids, instants, ownership, predicate, references
@@ -29,7 +29,7 @@ DONE, REFUSED, FAILED = 0, 4, 8
 _OURS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 # Who is told in such a list of those who saw a child: professionals and apps.
-_TOLD_TO_PARENTS = ("health-visitor", "system-client")
+_TOLD_TO_PARENTS = (*STAFF, "system-client")
 
 OUTCOMES = {DONE: "Done", REFUSED: "Refused", FAILED: "Failed"}
 _RESTFUL = "http://hl7.org/fhir/restful-interaction"
@@ -409,8 +409,8 @@ def who_saw(database: Database, requester: Requester, child: str, *, at: datetim
 
 def _rids(type_: str, ids_: Sequence[str], reach: Reach, at: datetime) -> Any:
     # Only what can be read: an event must not tell that a child out of reach exists.
-    readable = predicate.readable(reach, at=at)
-    return select(resource.c.child_rid).where(resource.c.type == type_, resource.c.id.in_(ids_), readable)
+    followed = predicate.followed_then(reach, predicate.moment(reach, at))
+    return select(resource.c.child_rid).where(resource.c.type == type_, resource.c.id.in_(ids_), followed)
 
 
 def _entity(word: str, reach: Reach, at: datetime) -> ColumnElement[bool]:

@@ -9,7 +9,7 @@ A condition is made once for each reach and used again: to build it takes longer
 from collections.abc import Callable, Collection
 from datetime import date, datetime
 from functools import lru_cache
-from typing import assert_never
+from typing import Any, assert_never
 
 from sqlalchemy import (
     BigInteger,
@@ -31,8 +31,10 @@ from healthvisit.access.reach import (
     ChildReach,
     Limit,
     Nothing,
+    OfficeReach,
     PublishedReach,
     Reach,
+    SharedReach,
     WholeRecord,
 )
 from healthvisit.access.scopes import CATEGORY
@@ -108,14 +110,28 @@ def known_then(
                     ),
                 ),
             )
+        case OfficeReach():
+            return _of_office(reach, rows, rows.c.author_borough)
         case PublishedReach():
             return rows.c.audience.in_(("shared", "published"))
+        case SharedReach():
+            return rows.c.audience == "shared"
         case WholeRecord():
             return true()
         case Nothing():
             return false()
         case _:
             assert_never(reach)
+
+
+@lru_cache(maxsize=256)
+def followed_then(reach: Reach, moment: int | BindParameter[int]) -> ColumnElement[bool]:
+    """Rows of `resource`: Patients whose events may be asked for by their id."""
+    match reach:
+        case OfficeReach():
+            return _answers_for_child(Limit(_boroughs_of_events(reach)), reach.on, resource)
+        case _:
+            return readable_then(reach, moment)
 
 
 @lru_cache(maxsize=256)
@@ -141,7 +157,9 @@ def readable_version(reach: Reach) -> ColumnElement[bool]:
                 resource.c.audience.in_(("shared", "published")),
                 _in_each_way(reach, Limit(reach.boroughs), resource, readable),
             )
-        case ChildReach():
+        case OfficeReach():
+            return _of_office(reach, resource, resource_version.c.author_borough)
+        case ChildReach() | SharedReach():
             return resource.c.audience == "shared"
         case PublishedReach():
             return resource.c.audience.in_(("shared", "published"))
@@ -165,7 +183,7 @@ def writable(reach: Reach) -> ColumnElement[bool]:
             return _in_each_way(reach, Limit(reach.boroughs), resource, lambda limit: _writable(reach, limit))
         case WholeRecord():
             return true()
-        case ChildReach() | PublishedReach() | Nothing():
+        case OfficeReach() | ChildReach() | PublishedReach() | SharedReach() | Nothing():
             return false()
         case _:
             assert_never(reach)
@@ -197,13 +215,13 @@ def readable_event(reach: Reach) -> ColumnElement[bool]:
     """Rows of `audit_event` that may be read: those about a child for whom the service answers today."""
     match reach:
         case BoroughReach():
-            boroughs = frozenset[str]().union(*(limit.boroughs for limit in reach.limits("AuditEvent")))
-            return and_(
-                _answers_for_child(Limit(boroughs), reach.on, audit_event), _of_patient(reach, audit_event)
-            )
+            of_children = _answers_for_child(Limit(_boroughs_of_events(reach)), reach.on, audit_event)
+            return and_(of_children, _of_patient(reach, audit_event))
+        case OfficeReach():
+            return _answers_for_child(Limit(_boroughs_of_events(reach)), reach.on, audit_event)
         case WholeRecord():
             return true()
-        case ChildReach() | PublishedReach() | Nothing():
+        case ChildReach() | PublishedReach() | SharedReach() | Nothing():
             return false()
         case _:
             assert_never(reach)
@@ -219,7 +237,7 @@ def answers(boroughs: Collection[str], on: date) -> ColumnElement[bool]:
 
 
 def _in_each_way(
-    reach: BoroughReach | ChildReach,
+    reach: BoroughReach | OfficeReach | ChildReach,
     whole: Limit,
     rows: FromClause,
     condition: Callable[[Limit], ColumnElement[bool]],
@@ -246,6 +264,21 @@ def _of_borough(
         # A borough's lists and returns tell of other children.
         return found
     return or_(found, and_(rows.c.audience == "borough", own))
+
+
+def _of_office(reach: OfficeReach, rows: FromClause, author: ColumnElement[Any]) -> ColumnElement[bool]:
+    """What holds no child's data, and the boroughs' own returns: their lists name children."""
+
+    def own(limit: Limit) -> ColumnElement[bool]:
+        return and_(rows.c.audience == "borough", rows.c.type == "MeasureReport", author.in_(limit.boroughs))
+
+    return or_(
+        rows.c.audience.in_(("shared", "published")), _in_each_way(reach, Limit(reach.boroughs), rows, own)
+    )
+
+
+def _boroughs_of_events(reach: BoroughReach | OfficeReach) -> frozenset[str]:
+    return frozenset[str]().union(*(limit.boroughs for limit in reach.limits("AuditEvent")))
 
 
 def _writable(reach: BoroughReach, limit: Limit) -> ColumnElement[bool]:

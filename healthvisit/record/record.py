@@ -669,11 +669,11 @@ def _readable_types(role: Role, granted: tuple[scopes.Scope, ...]) -> frozenset[
 
 @lru_cache(maxsize=256)
 def _child(reach: Reach) -> Select[*tuple[Any, ...]]:
-    """The row of the Patient :id, where it may be read."""
+    """The row of the Patient :id, where it may be read, or who saw it."""
     return select(resource.c.rid).where(
         resource.c.type == "Patient",
         resource.c.id == bindparam("id"),
-        predicate.readable_then(reach, predicate.MOMENT),
+        predicate.followed_then(reach, predicate.MOMENT),
     )
 
 

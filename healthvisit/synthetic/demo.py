@@ -1,4 +1,5 @@
-"""The demonstration's people: two health visitors, a parent, a commissioner and one borough's system.
+"""The demonstration's people: two health visitors, Bury's leads and administrator, a parent, a commissioner and
+one borough's system.
 
 Made last, so that whoever can sign in finds a whole record. The passwords are printed on the first page:
 there is no production with these accounts, because production refuses the local sign-in.
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 from joserfc.jwk import ECKey
 
+from healthvisit.access.requester import Role
 from healthvisit.accounts import clients, people, relationships
 from healthvisit.database import Database
 from healthvisit.programme.boroughs import BY_SLUG
@@ -23,6 +25,10 @@ PASSWORD = "practice-only"  # noqa: S105  shown to everyone
 FAMILY = ("bury", 0)
 CLIENT_ID = "bury-child-health-system"
 KEY_FILE = f"{CLIENT_ID}.jwk.json"
+
+
+# Who leads in Bury, by role.
+LEADS: tuple[Role, ...] = ("team-lead", "safeguarding-lead")
 
 
 class SignIn(NamedTuple):
@@ -38,6 +44,9 @@ class SignIn(NamedTuple):
 SIGN_INS = (
     SignIn("Health visitor in Bury", "bury", PASSWORD),
     SignIn("Health visitor in Salford", "salford", PASSWORD),
+    SignIn("Team lead in Bury", "team-lead", PASSWORD),
+    SignIn("Safeguarding lead in Bury", "safeguarding-lead", PASSWORD),
+    SignIn("Administrator of Bury", "administrator", PASSWORD),
     SignIn("Parent of a child in Bury", "parent", PASSWORD),
     SignIn("Commissioner for Greater Manchester", "commissioner", PASSWORD),
     SignIn("Bury's child health system", CLIENT_ID, None),
@@ -65,14 +74,15 @@ def make(
     database: Database,
     *,
     staff: Mapping[str, str],
+    leads: Mapping[Role, str],
     names: Mapping[str, Mapping[str, str]],
     parent: Mapping[str, str],
     keys_folder: Path,
 ) -> None:
     """The accounts, in one commit.
 
-    staff: reference of each borough's first health visitor, by slug. names: theirs. parent: as from
-    `located`. keys_folder: gets the system client's private key, readable by its owner only.
+    staff: reference of each borough's first health visitor, by slug. leads: Bury's, by role. names: of all of
+    them. parent: as from `located`. keys_folder: gets the system client's private key, readable by its owner only.
     """
     key = _key(keys_folder / KEY_FILE)
     with database.writing() as connection:
@@ -86,6 +96,24 @@ def make(
                 fhir_user=staff[borough],
                 boroughs=[BY_SLUG[borough].gss],
             )
+        for role in LEADS:
+            people.create_account(
+                connection,
+                role=role,
+                name=f"{names[role]['given']} {names[role]['family']}",
+                sign_in_name=role,
+                password=PASSWORD,
+                fhir_user=leads[role],
+                boroughs=[BY_SLUG["bury"].gss],
+            )
+        people.create_account(
+            connection,
+            role="administrator",
+            name="Bury administrator",
+            sign_in_name="administrator",
+            password=PASSWORD,
+            boroughs=[BY_SLUG["bury"].gss],
+        )
         adult = people.create_account(
             connection,
             role="parent",

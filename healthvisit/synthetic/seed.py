@@ -14,7 +14,7 @@ from pathlib import Path
 from random import Random
 from uuid import uuid5
 
-from healthvisit.access.requester import Requester
+from healthvisit.access.requester import Requester, Role
 from healthvisit.access.scopes import parse
 from healthvisit.database import Database
 from healthvisit.definitions import CANONICAL, Definitions
@@ -88,7 +88,8 @@ def seed(
     demo.make(
         database,
         staff={slug: references[0] for slug, references in staff.items() if references},
-        names={slug: staff_name(slug, 0) for slug in staff},
+        leads=seeding.leads(),
+        names={slug: staff_name(slug, 0) for slug in staff} | _NAMES_OF_LEADS,
         parent=parent,
         keys_folder=keys_folder,
     )
@@ -101,6 +102,11 @@ def staff_name(borough: str, number: int) -> Mapping[str, str]:
     rng = Random(f"{parameters.SEED}/staff/{borough}/{number}")  # noqa: S311  it guards nothing
     tradition = rng.choices(names.TRADITIONS, [each.share for each in names.TRADITIONS])[0]
     return {"given": rng.choice(tradition.mothers), "family": rng.choice(tradition.families)}
+
+
+# Beyond the numbers of those who carry a caseload.
+_NUMBERS_OF_LEADS = {role: 1000 + number for number, role in enumerate(demo.LEADS)}
+_NAMES_OF_LEADS = {role: staff_name("bury", number) for role, number in _NUMBERS_OF_LEADS.items()}
 
 
 class _Seeding:
@@ -140,6 +146,14 @@ class _Seeding:
             people = [practitioner(borough, number, staff_name(borough, number)) for number in range(count)]
             made = self.write(f"staff/{borough}", [entry for entries in people for entry in entries])
             found[borough] = [made[entries[0]["fullUrl"]] for entries in people]
+        return found
+
+    def leads(self) -> dict[Role, str]:
+        """References of those who lead in Bury, by role."""
+        found: dict[Role, str] = {}
+        for role, number in _NUMBERS_OF_LEADS.items():
+            entries = practitioner("bury", number, _NAMES_OF_LEADS[role])
+            found[role] = self.write(f"leads/{role}", entries)[entries[0]["fullUrl"]]
         return found
 
     def families(self, number: int, writer: Writer, batch: Iterable[Family]) -> dict[str, str]:

@@ -8,9 +8,12 @@ from healthvisit.access.reach import (
     ChildReach,
     Limit,
     Nothing,
+    OfficeReach,
     PublishedReach,
+    SharedReach,
     WholeRecord,
 )
+from healthvisit.access.requester import STAFF
 from healthvisit.access.scopes import BOROUGH_SYSTEM, parse
 from tests.builders import BOROUGHS, TODAY, a_requester
 
@@ -20,7 +23,7 @@ def test_a_health_visitor_reaches_the_boroughs_of_the_account():
     assert found == BoroughReach(frozenset({BOROUGHS["bury"], BOROUGHS["salford"]}), TODAY)
 
 
-@pytest.mark.parametrize("role", ["health-visitor", "system-client"])
+@pytest.mark.parametrize("role", [*STAFF, "administrator", "system-client"])
 def test_an_account_that_works_for_no_borough_reaches_nothing(role):
     assert reach.of(replace(a_requester(role), boroughs=frozenset()), on=TODAY) == Nothing()
 
@@ -43,6 +46,27 @@ def test_only_the_services_own_commands_reach_the_whole_record():
     assert reaching == ["service"]
 
 
+@pytest.mark.parametrize("role", STAFF)
+def test_who_leads_reaches_the_children_of_the_accounts_boroughs(role):
+    found = reach.of(a_requester(role, boroughs=["bury"]), on=TODAY)
+    assert found == BoroughReach(frozenset({BOROUGHS["bury"]}), TODAY)
+    assert reach.PERMITTED[role] == reach.PERMITTED["health-visitor"]
+
+
+def test_an_administrator_reaches_no_child_and_neither_does_support():
+    assert reach.of(a_requester("administrator"), on=TODAY) == OfficeReach(
+        frozenset({BOROUGHS["bury"]}), TODAY
+    )
+    assert reach.of(replace(a_requester("administrator"), patient="a"), on=TODAY) == Nothing()
+    assert reach.of(a_requester("support", boroughs=["bury"]), on=TODAY) == SharedReach()
+
+
+@pytest.mark.parametrize("role", ["administrator", "support"])
+@pytest.mark.parametrize("type_", [*reach.CHILD_TYPES, "Group", "Practitioner"])
+def test_who_does_not_work_with_children_may_do_nothing_with_what_names_a_person(role, type_):
+    assert not any(reach.permits(a_requester(role), type_, letter) for letter in "cruds")
+
+
 @pytest.mark.parametrize("type_", [*reach.CHILD_TYPES, "AuditEvent"])
 @pytest.mark.parametrize("letter", "cruds")
 def test_a_commissioner_may_do_nothing_with_a_childs_record(type_, letter):
@@ -59,12 +83,12 @@ def test_a_professional_may_delete_a_childs_papers_and_never_the_child_or_the_ac
     for role, permitted in reach.PERMITTED.items():
         deleted = {type_ for type_, letters in permitted.items() if "d" in letters}
         assert not deleted & kept
-        may = role not in ("parent", "commissioner")
+        may = role not in ("parent", "commissioner", "administrator", "support")
         assert deleted == ({*reach.CHILD_TYPES, "Group"} - kept if may else set())
 
 
 @pytest.mark.parametrize("type_", ["Location", "HealthcareService", "Library", "CapabilityStatement"])
-@pytest.mark.parametrize("role", ["health-visitor", "system-client", "parent", "commissioner"])
+@pytest.mark.parametrize("role", [role for role in reach.PERMITTED if role != "service"])
 def test_what_all_staff_share_is_written_by_the_services_own_commands_alone(role, type_):
     assert not any(reach.permits(a_requester(role), type_, letter) for letter in "cud")
 
@@ -72,7 +96,7 @@ def test_what_all_staff_share_is_written_by_the_services_own_commands_alone(role
 @pytest.mark.parametrize(
     "type_", ["Flag", "Condition", "DocumentReference", "Communication", "Group", "List"]
 )
-@pytest.mark.parametrize("role", ["parent", "commissioner"])
+@pytest.mark.parametrize("role", ["parent", "commissioner", "administrator", "support"])
 def test_a_professionals_working_papers_are_for_professionals(role, type_):
     assert not any(reach.permits(a_requester(role), type_, letter) for letter in "cruds")
 
@@ -104,7 +128,12 @@ def narrowed(text, whole=BOTH, letter="r"):
     return reach.narrowed(whole, parse(text), letter)
 
 
-@pytest.mark.parametrize("whole", [BOTH, PARENTS, PublishedReach(), Nothing(), WholeRecord()])
+OFFICE = OfficeReach(BURY | SALFORD, TODAY)
+
+
+@pytest.mark.parametrize(
+    "whole", [BOTH, OFFICE, PARENTS, PublishedReach(), SharedReach(), Nothing(), WholeRecord()]
+)
 def test_scopes_without_a_parameter_leave_a_reach_as_it_is(whole):
     assert narrowed("user/*.rs user/Observation.c", whole) is whole
 
@@ -113,6 +142,7 @@ def test_one_borough_for_every_type_is_a_reach_of_that_borough():
     assert narrowed(f"user/*.rs?{tag('bury')}") == replace(BOTH, boroughs=BURY)
     assert narrowed(f"user/*.rs?{tag('bury')} user/*.rs?{tag('salford')}") == BOTH
     assert narrowed(f"user/*.rs?{tag('wigan')}") == replace(BOTH, boroughs=frozenset())
+    assert narrowed(f"user/*.rs?{tag('bury')}", OFFICE) == replace(OFFICE, boroughs=BURY)
     assert narrowed(f"user/*.rs?{tag('bury')}&{tag('salford')}") == replace(BOTH, boroughs=frozenset())
 
 
@@ -158,4 +188,5 @@ def test_a_parent_is_told_no_borough():
 def test_scopes_that_name_a_borough_are_not_the_services_own():
     assert narrowed(f"system/*.cruds?{tag('bury')}", WholeRecord()) == Nothing()
     assert narrowed(f"user/*.cruds?{tag('bury')}", PublishedReach()) == PublishedReach()
+    assert narrowed(f"user/*.rs?{tag('bury')}", SharedReach()) == SharedReach()
     assert narrowed(f"user/*.cruds?{tag('bury')}", Nothing()) == Nothing()

@@ -229,17 +229,27 @@ def _report(slug: str) -> JSON:
 
 # Askers
 
+# How often each role asks.
+ROLES = {
+    "health-visitor": 9, "team-lead": 2, "safeguarding-lead": 4, "system-client": 3, "administrator": 1,
+    "support": 1, "parent": 3, "commissioner": 1,
+}  # fmt: skip
+# Whose apps are opened for one child.
+GIVEN_A_CHILD = (*oracle.STAFF, "system-client", "parent")
+
 
 def an_asker(world: World, random: Random) -> Asker:
     children = sorted(world.episodes)
-    role = random.choices(("health-visitor", "system-client", "parent", "commissioner"), (13, 3, 3, 1))[0]
-    patient = random.choice([*children, "nobody"]) if random.random() < 0.2 else None
+    role = random.choices(*zip(*ROLES.items(), strict=True))[0]
+    patient = (
+        random.choice([*children, "nobody"]) if random.random() < 0.2 and role in GIVEN_A_CHILD else None
+    )
     scopes = _scopes(role, random)
     match role:
         case "parent":
             own = frozenset(random.sample(children, random.randint(1, 3)))
             return Asker(role, scopes, children=own, patient=patient)
-        case "commissioner":
+        case "commissioner" | "support":
             return Asker(role, scopes)
     boroughs = frozenset(random.sample(sorted(SLUGS), random.choice((1, 1, 2, 2, 3))))
     return Asker(role, scopes, boroughs, patient=patient)

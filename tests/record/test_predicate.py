@@ -10,7 +10,9 @@ from healthvisit.access.reach import (
     ChildReach,
     Limit,
     Nothing,
+    OfficeReach,
     PublishedReach,
+    SharedReach,
     WholeRecord,
 )
 from healthvisit.record import predicate
@@ -41,6 +43,7 @@ ROWS = {
     16: ("MeasureReport", "published", None, None, None),
     # What is a borough's own is not a child's, whomever it may name.
     17: ("Observation", "borough", 1, SALFORD, RELEASED),
+    19: ("Group", "borough", None, BURY, None),
     18: ("Observation", "child", 1, BURY, None),
 }
 # rid: (type, parameter, system, code): only the first files anything under a category.
@@ -123,13 +126,13 @@ SURVEY = ("urn:c", "survey")
 CASES = {
     "Bury today": (
         BoroughReach(frozenset({BURY}), TODAY),
-        FIRST | {8, 10} | {12} | SHARED | {14, 16},
-        FIRST | {12} | {14},
+        FIRST | {8, 10} | {12} | SHARED | {14, 16, 19},
+        FIRST | {12} | {14, 19},
     ),
     "Bury yesterday": (
         BoroughReach(frozenset({BURY}), TODAY - timedelta(days=1)),
-        FIRST | {7, 8, 9, 10, 11} | {12} | SHARED | {14, 16},
-        FIRST | {7, 8, 9, 10, 11} | {12} | {14},
+        FIRST | {7, 8, 9, 10, 11} | {12} | SHARED | {14, 16, 19},
+        FIRST | {7, 8, 9, 10, 11} | {12} | {14, 19},
     ),
     "Salford today": (
         BoroughReach(frozenset({SALFORD}), TODAY),
@@ -144,7 +147,7 @@ CASES = {
     "both today": (
         BoroughReach(frozenset({BURY, SALFORD}), TODAY),
         EVERY,
-        FIRST | {7, 8, 9, 10, 11} | {12} | {14} | SALFORDS_OWN,
+        FIRST | {7, 8, 9, 10, 11} | {12} | {14, 19} | SALFORDS_OWN,
     ),
     "no borough": (BoroughReach(frozenset(), TODAY), SHARED | {16}, set()),
     "a parent of the first": (ChildReach(frozenset({"id-1"})), {1, 2} | SHARED, set()),
@@ -152,6 +155,13 @@ CASES = {
     "a parent of an id that is not a child's": (ChildReach(frozenset({"id-2", "id-13"})), SHARED, set()),
     "a parent of nobody": (ChildReach(frozenset()), SHARED, set()),
     "a commissioner": (PublishedReach(), SHARED | {16}, set()),
+    "Bury's administrator": (OfficeReach(frozenset({BURY}), TODAY), SHARED | {14, 16}, set()),
+    "an administrator of both, by Salford's returns": (
+        OfficeReach(frozenset({BURY, SALFORD}), TODAY, only("MeasureReport", [{SALFORD}])),
+        SHARED | {15, 16},
+        set(),
+    ),
+    "support": (SharedReach(), SHARED, set()),
     "nobody": (Nothing(), set(), set()),
     "both, and Bury's events": (
         both(only("AuditEvent", [{BURY}])),
@@ -243,10 +253,12 @@ def test_a_service_corrects_its_own_episodes(rows, case, episodes):
 @pytest.mark.parametrize(
     ("case", "expected"),
     [
-        ("Bury today", FIRST | {8, 10} | {12} | SHARED | {14, 16}),
+        ("Bury today", FIRST | {8, 10} | {12} | SHARED | {14, 16, 19}),
         ("Salford today", {7, 8, 9, 10, 11} | SHARED | SALFORDS_OWN | {16}),
         ("a parent of both", SHARED),
         ("a commissioner", SHARED | {16}),
+        ("Bury's administrator", SHARED | {14, 16}),
+        ("support", SHARED),
         ("nobody", set()),
         ("the service", EVERY),
     ],
@@ -334,6 +346,8 @@ def test_a_version_is_of_the_team_that_wrote_it_not_of_the_one_that_wrote_last(r
         ("Salford yesterday", set()),
         ("a parent of both", set()),
         ("a commissioner", set()),
+        ("Bury's administrator", {1}),
+        ("support", set()),
         ("nobody", set()),
         ("the service", {1, 7, 12}),
         ("both today", {1, 7}),

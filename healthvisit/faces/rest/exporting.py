@@ -7,7 +7,7 @@ from pathlib import Path
 
 from flask import Response, request
 
-from healthvisit.access.requester import Role
+from healthvisit.access.requester import STAFF, Role
 from healthvisit.accounts import people
 from healthvisit.exact_json import dumps
 from healthvisit.faces import door
@@ -19,7 +19,7 @@ from healthvisit.record.errors import Invalid, Issue, NotFound
 from healthvisit.record.export import File
 
 # Parents see a view of the record, resource by resource: there is nothing of it in files.
-ROLES: tuple[Role, ...] = ("health-visitor", "commissioner", "system-client")
+ROLES: tuple[Role, ...] = (*STAFF, "commissioner", "system-client")
 
 RETRY_S = 2
 BLOCK = 1 << 18

@@ -6,14 +6,13 @@ from flask import Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from healthvisit.access import reach
-from healthvisit.access.requester import Role
 from healthvisit.exact_json import JSON
 from healthvisit.faces import door
 from healthvisit.faces.rest import blueprint, wire
 from healthvisit.record.errors import Invalid
 from healthvisit.reviews import arrival
 
-APPS: tuple[Role, ...] = ("health-visitor", "parent", "commissioner", "system-client")
+APPS = (*door.PEOPLE, "system-client")
 
 # What each type is served with, and so what /metadata says: the union of what the roles may do.
 SERVED: dict[str, frozenset[str]] = {

@@ -25,7 +25,7 @@ class Ending(Schema):
 
 
 @blueprint.get("/account")
-@door.admits("parent", "health-visitor", "commissioner")
+@door.admits(*door.PEOPLE)
 def account() -> Response:
     who, at = door.requester().account, door.house().clock()
     with connected(writing=False):
@@ -60,7 +60,7 @@ def account() -> Response:
 
 
 @blueprint.post("/account/browsers")
-@door.admits("parent", "health-visitor", "commissioner")
+@door.admits(*door.PEOPLE)
 def end_browser() -> AnyResponse:
     """End a session; the one of this browser signs its owner out here."""
     who, at, id_ = door.requester().account, door.house().clock(), _asked()
@@ -76,7 +76,7 @@ def end_browser() -> AnyResponse:
 
 
 @blueprint.post("/account/apps")
-@door.admits("parent", "health-visitor", "commissioner")
+@door.admits(*door.PEOPLE)
 def end_app() -> AnyResponse:
     who, at, id_ = door.requester().account, door.house().clock(), _asked()
     with connected(writing=True):

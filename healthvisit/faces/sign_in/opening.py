@@ -11,6 +11,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
+from healthvisit.access.requester import STAFF
 from healthvisit.accounts import clients, launches
 from healthvisit.faces import door
 from healthvisit.faces.layout import headers
@@ -32,7 +33,7 @@ class Opening(Schema):
 
 
 @blueprint.get("/apps")
-@door.admits("health-visitor")
+@door.admits(*STAFF)
 def choose_app() -> Response:
     asked = _asked(request.args)
     name = _child_within_reach(asked)
@@ -54,7 +55,7 @@ def choose_app() -> Response:
 
 
 @blueprint.post("/apps")
-@door.admits("health-visitor")
+@door.admits(*STAFF)
 def open_app() -> AnyResponse:
     asked = _asked(request.form)
     _child_within_reach(asked)

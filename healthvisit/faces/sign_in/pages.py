@@ -7,7 +7,7 @@ from flask import Response, redirect, render_template, request, session
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from werkzeug.wrappers import Response as AnyResponse
 
-from healthvisit.access.requester import Role
+from healthvisit.access.requester import STAFF, Role
 from healthvisit.accounts import people, sessions
 from healthvisit.accounts.errors import TooManyAttempts
 from healthvisit.faces import door
@@ -18,7 +18,9 @@ from healthvisit.programme import nhs_number
 HOME: dict[Role, str] = {
     "parent": "/parents/",
     "commissioner": "/commissioning/",
-    "health-visitor": "/tablet/",
+    **dict.fromkeys(STAFF, "/tablet/"),
+    "administrator": "/account",
+    "support": "/account",
 }
 
 # Said alike for a name that nobody has and for a password that is wrong.
@@ -123,7 +125,7 @@ def sign_out() -> AnyResponse:
 
 
 @blueprint.get("/authorize")
-@door.admits("parent", "health-visitor", "commissioner")
+@door.admits(*door.PEOPLE)
 def authorize() -> AnyResponse:
     requester = door.requester()
     asking = _asked()
@@ -140,7 +142,7 @@ def authorize() -> AnyResponse:
 
 
 @blueprint.post("/authorize")
-@door.admits("parent", "health-visitor", "commissioner")
+@door.admits(*door.PEOPLE)
 def decide() -> AnyResponse:
     requester = door.requester()
     asking = _asked()

@@ -40,7 +40,7 @@ from flask import Response, g, request, session
 from werkzeug.datastructures import MultiDict
 
 from healthvisit.access import scopes
-from healthvisit.access.requester import Requester, Role
+from healthvisit.access.requester import STAFF, Requester, Role
 from healthvisit.accounts import attempts, clients, events, launches, people, sessions, tokens
 from healthvisit.accounts.clients import ClientApp
 from healthvisit.accounts.errors import NotAdmitted, TooManyAttempts
@@ -61,7 +61,9 @@ _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 
 CONTEXTS: dict[Role, frozenset[scopes.Context]] = {
     "parent": frozenset({"patient", "user"}),
-    "health-visitor": frozenset({"patient", "user"}),
+    **dict.fromkeys(STAFF, frozenset[scopes.Context]({"patient", "user"})),
+    "administrator": frozenset({"user"}),
+    "support": frozenset({"user"}),
     "commissioner": frozenset({"user"}),
     "system-client": frozenset({"system"}),
 }
@@ -702,7 +704,7 @@ def _check_fits(scope: str | None, client: Client, granted: Granted) -> None:
     requester, plain = granted.requester, set(scope.split(" ")) & scopes.PLAIN
     if any(asked.context not in CONTEXTS[requester.role] for asked in scopes.parse(scope)):
         raise InvalidScopeError()
-    if _needs_child(scope) and requester.role not in ("parent", "health-visitor"):
+    if _needs_child(scope) and requester.role not in ("parent", *STAFF):
         raise InvalidScopeError()
     # Two lives at once, and a person of whom nothing can be said.
     if {"offline_access", "online_access"} <= plain or ("fhirUser" in plain and not requester.fhir_user):

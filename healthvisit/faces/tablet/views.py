@@ -11,6 +11,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, render_template, send_from_directory
 
+from healthvisit.access.requester import STAFF
 from healthvisit.exact_json import dumps
 from healthvisit.faces import door, layout
 from healthvisit.record.errors import Forbidden
@@ -58,7 +59,7 @@ def service_worker() -> Response:
 
 
 @blueprint.get("/caseload")
-@door.admits("health-visitor")
+@door.admits(*STAFF)
 def caseload() -> Response:
     with door.record() as record:
         carried = caseloads.of_practitioner(record, record.requester.fhir_user, on=door.today())
