@@ -17,6 +17,7 @@ from healthvisit.access.reach import CHILD_TYPES, PERMITTED, Reach
 from healthvisit.database import sent
 from healthvisit.definitions import Definitions
 from healthvisit.record import instants, predicate
+from healthvisit.record.among import among, listed
 from healthvisit.record.errors import Invalid, Issue, NotFound
 from healthvisit.record.inside import Current, Inside, current
 from healthvisit.record.record import MOST_COUNT, Page, Record, Version
@@ -239,29 +240,30 @@ def _named(inside: Inside, asked: Asked, rids: Sequence[int]) -> list[Version]:
     types = [type_ for type_ in NAMED_TYPES if _shows(inside, asked, type_)]
     if not types or not rids:
         return []
-    rows = inside.connection.execute(
-        _names(inside.reach, inside.moment, asked.since is not None),
-        {"rids": rids, "targets": types, "since": asked.since},
+    is_sqlite = inside.connection.dialect.name == "sqlite"
+    rows = sent(
+        inside.connection,
+        _names(inside.reach, tuple(types), asked.since is not None, is_sqlite),
+        rids=listed(rids, is_sqlite=is_sqlite),
+        since=asked.since,
+        moment=inside.moment,
     )
     return inside.shown(rows)
 
 
 @lru_cache(maxsize=256)
-def _names(reach: Reach, moment: int, since: bool) -> Current:
+def _names(reach: Reach, types: tuple[str, ...], since: bool, is_sqlite: bool) -> Current:
     row = search_reference.c
     named = (
         select(row.target_type, row.target_id)
-        .where(
-            row.rid.in_(bindparam("rids", expanding=True)),
-            row.target_type.in_(bindparam("targets", expanding=True)),
-        )
+        .where(among(row.rid, "rids", is_sqlite=is_sqlite), row.target_type.in_(types))
         .distinct()
         .subquery()
     )
     found = (
         current()
         .join(named, and_(resource.c.type == named.c.target_type, resource.c.id == named.c.target_id))
-        .where(predicate.readable_then(reach, moment))
+        .where(predicate.readable_then(reach, predicate.MOMENT))
         .order_by(resource.c.rid)
     )
     return found.where(resource.c.updated_at > bindparam("since")) if since else found

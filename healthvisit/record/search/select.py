@@ -15,7 +15,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import (
-    ARRAY,
     ColumnElement,
     Connection,
     Dialect,
@@ -29,12 +28,11 @@ from sqlalchemy import (
     text,
     union,
 )
-from sqlalchemy import cast as cast_as
 
 from healthvisit.access.reach import BoroughReach, ChildReach, Reach
-from healthvisit.database import rows_of, sent
-from healthvisit.exact_json import dumps
-from healthvisit.record import predicate, tables
+from healthvisit.database import beside, rows_of, sent
+from healthvisit.record import predicate, tables, within
+from healthvisit.record.among import among, listed
 from healthvisit.record.errors import Invalid, Issue, TooCostly
 from healthvisit.record.search import date, statement
 from healthvisit.record.search.composite import CompositeValue
@@ -418,8 +416,7 @@ class _Included:
         values: dict[str, Any] = {_rids(type_): [each.rid for each in of] for type_, of in by_type.items()}
         values |= {_ids(type_): [each.id for each in of] for type_, of in by_type.items()}
         values["defined"] = self._defined(asked, by_type)
-        if self.is_sqlite:
-            values = {name: dumps(listed).decode() for name, listed in values.items()}
+        values = {name: listed(each, is_sqlite=self.is_sqlite) for name, each in values.items()}
         reach, moment, types, _ = self.reached
         statement = _along(reach, types, asked, tuple(sorted(by_type)), self.is_sqlite)
         if statement is None:
@@ -458,13 +455,6 @@ def _ids(type_: str) -> str:
     return f"ids_{type_}"
 
 
-def _among(column: ColumnElement[Any], name: str, is_sqlite: bool) -> ColumnElement[bool]:
-    """Whether the column's value is one of a list of any length, which is given when the statement is sent."""
-    if is_sqlite:
-        return column.in_(select(func.json_each(bindparam(name)).table_valued("value").c.value))
-    return column == func.any(cast_as(bindparam(name), ARRAY(column.type)))
-
-
 @lru_cache(maxsize=256)
 def _along(
     reach: Reach, types: frozenset[str], asked: tuple[Include, ...], of: tuple[str, ...], is_sqlite: bool
@@ -473,7 +463,7 @@ def _along(
 
     Open: the resources' rids and ids by type, "defined", "most" and "moment".
     """
-    brought = [one for each in asked if (one := _along_by(each, of, is_sqlite)) is not None]
+    brought = [one for each in asked if (one := _along_by(each, of, is_sqlite=is_sqlite)) is not None]
     if not brought:
         return None
     resource = tables.resource.c
@@ -499,7 +489,7 @@ def _along_by(include: Include, of: tuple[str, ...], is_sqlite: bool) -> Select[
     if reverse:
         wanted = (only,) if only else parameter.targets
         to = [
-            and_(named.c.target_type == type_, _among(named.c.target_id, _ids(type_), is_sqlite))
+            and_(named.c.target_type == type_, among(named.c.target_id, _ids(type_), is_sqlite=is_sqlite))
             for type_ in of
             if type_ in wanted
         ]
@@ -508,12 +498,12 @@ def _along_by(include: Include, of: tuple[str, ...], is_sqlite: bool) -> Select[
         return None
     other = tables.resource.alias("t")
     if parameter.canonical:
-        return select(other.c.rid).where(_among(other.c.rid, "defined", is_sqlite))
+        return select(other.c.rid).where(among(other.c.rid, "defined", is_sqlite=is_sqlite))
     both = and_(other.c.type == named.c.target_type, other.c.id == named.c.target_id)
     referred = (
         select(other.c.rid)
         .select_from(named.join(other, both))
-        .where(_among(named.c.rid, _rids(parameter.type), is_sqlite), of_parameter)
+        .where(among(named.c.rid, _rids(parameter.type), is_sqlite=is_sqlite), of_parameter)
     )
     return referred.where(other.c.type == only) if only else referred
 
