@@ -30,8 +30,8 @@ from sqlalchemy import (
 )
 
 from healthvisit.access.reach import BoroughReach, ChildReach, Reach
-from healthvisit.database import beside, rows_of, sent
-from healthvisit.record import predicate, tables, within
+from healthvisit.database import rows_of, sent
+from healthvisit.record import predicate, tables
 from healthvisit.record.among import among, listed
 from healthvisit.record.errors import Invalid, Issue, TooCostly
 from healthvisit.record.search import date, statement
