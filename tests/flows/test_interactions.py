@@ -97,6 +97,29 @@ def test_what_is_not_deleted_here(app, child):
     assert "DELETE" not in send(app, "DELETE", f"/fhir/{child}").headers.get("Allow", "")
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE"])
+def test_what_the_whole_service_does_not_take_is_told_as_an_outcome(app, method):
+    for path in ("/fhir", "/fhir/"):
+        refused = send(app, method, path)
+        assert refused.status_code == 405
+        assert faults(refused) == [("not-supported", [])]
+        assert refused.headers["Allow"] == "GET, HEAD, POST"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/fhir/Questionnaire"),
+        ("PUT", "/fhir/Questionnaire/two-year-review"),
+        ("PUT", "/fhir/Questionnaire?url=x"),
+        ("PATCH", "/fhir/Questionnaire/two-year-review"),
+        ("PATCH", "/fhir/Questionnaire?url=x"),
+    ],
+)
+def test_what_is_not_written_here_is_refused_before_its_body_is_read(app, method, path):
+    assert send(app, method, path, {"resourceType": "Nonsense"}).status_code == 405
+
+
 def test_a_forms_result_is_deleted_with_its_form_and_not_before(demonstration, app, child):
     answer = app.post("/fhir", builders.a_visit(child))
     form = answer.json["entry"][1]["response"]["location"].rpartition("/_history")[0]

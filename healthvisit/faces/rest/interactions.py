@@ -87,9 +87,10 @@ def _history(type_: str | None, id_: str | None) -> Response:
 @door.admits(*APPS)
 def create(type_: str) -> Response:
     wire.agree_media_type()
+    known(type_, "c")
     body = wire.body()
     # One resource takes the same stairs as a bundle of one, so that scores and receipts are made in one place.
-    request_: JSON = {"method": "POST", "url": known(type_, "c")}
+    request_: JSON = {"method": "POST", "url": type_}
     if wire.query():
         # Some clients state their condition here: to read past it would store the same thing twice.
         raise Invalid("A create has no query: what it depends on is said in If-None-Exist.")
@@ -103,10 +104,11 @@ def create(type_: str) -> Response:
 @door.admits(*APPS)
 def update(type_: str, id_: str) -> Response:
     wire.agree_media_type()
+    known(type_, "u")
     body = wire.body()
     if body.get("id") != id_:
-        raise Invalid("The id in the body must be the id in the address.", f"{known(type_, 'u')}.id")
-    _refuse_another_type(known(type_, "u"), body)
+        raise Invalid("The id in the body must be the id in the address.", f"{type_}.id")
+    _refuse_another_type(type_, body)
     return _stored({"resource": body, "request": _changing("PUT", f"{type_}/{id_}")})
 
 
@@ -114,8 +116,9 @@ def update(type_: str, id_: str) -> Response:
 @door.admits(*APPS)
 def update_by_query(type_: str) -> Response:
     wire.agree_media_type()
+    known(type_, "u")
     body = wire.body()
-    _refuse_another_type(known(type_, "u"), body)
+    _refuse_another_type(type_, body)
     # Where nothing matches it is a create, to which a form's results refer.
     return _stored(
         {"fullUrl": uuid.uuid4().urn, "resource": body, "request": _changing("PUT", _by_query(type_))}
@@ -126,14 +129,16 @@ def update_by_query(type_: str) -> Response:
 @door.admits(*APPS)
 def patch(type_: str, id_: str) -> Response:
     wire.agree_media_type()
-    return _stored({"resource": wire.patch(), "request": _changing("PATCH", f"{known(type_, 'u')}/{id_}")})
+    known(type_, "u")
+    return _stored({"resource": wire.patch(), "request": _changing("PATCH", f"{type_}/{id_}")})
 
 
 @blueprint.patch("/<type_>")
 @door.admits(*APPS)
 def patch_by_query(type_: str) -> Response:
     wire.agree_media_type()
-    return _stored({"resource": wire.patch(), "request": _changing("PATCH", _by_query(known(type_, "u")))})
+    known(type_, "u")
+    return _stored({"resource": wire.patch(), "request": _changing("PATCH", _by_query(type_))})
 
 
 @blueprint.delete("/<type_>/<id_>")
@@ -192,6 +197,13 @@ def _stored(entry: JSON) -> Response:
 
 
 @blueprint.route(
+    "",
+    methods=["PUT", "PATCH", "DELETE", "OPTIONS"],
+    defaults={"path": ""},
+    strict_slashes=False,
+    provide_automatic_options=False,
+)
+@blueprint.route(
     "/<path:path>",
     methods=["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
     provide_automatic_options=False,
@@ -200,10 +212,10 @@ def _stored(entry: JSON) -> Response:
 def unknown(path: str) -> Response:
     """Whatever no other route takes: an unknown address, or an interaction that this service does not have."""
     parts = path.rstrip("/").split("/")
-    if parts[0] not in SERVED or len(parts) > 2:
+    if path and (parts[0] not in SERVED or len(parts) > 2):
         raise NotFound("There is nothing at this address.")
     raise MethodNotAllowed(
-        valid_methods=_methods(parts[0], is_one=len(parts) == 2),
+        valid_methods=_methods(parts[0], is_one=len(parts) == 2) if path else ["GET", "HEAD", "POST"],
         description="This service does not have that interaction.",
     )
 
