@@ -1,7 +1,8 @@
 """Engines and transactions. Knows SQL sessions, not what is in them.
 
 SQLite is safe to lose power under (decision 11): WAL, synchronous FULL, foreign keys, BEGIN IMMEDIATE, and
-one writer at a time in one process. PostgreSQL is what production runs.
+one writer at a time in one process. PostgreSQL is what production runs; there each unit of work may tell the
+server for whom it is, by settings that the policies of its tables read.
 """
 
 import select as sockets
@@ -10,7 +11,7 @@ from collections import deque, namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -41,8 +42,13 @@ metadata = MetaData(
 )
 
 
-# From so many rows on, COPY takes PostgreSQL and its driver less time than the same rows as values.
-LEAST_COPIED = 8
+# From so many rows on, arrays take PostgreSQL and its driver less time than the same rows as values. COPY would take
+# less still, but not into a table that is under a policy.
+LEAST_IN_ARRAYS = 8
+
+# Settings for one unit of work: name, of which the server has "healthvisit.<name>", and value. None: whoever works is
+# nobody, and sees nothing that is under a policy.
+Told = tuple[tuple[str, str], ...]
 
 Row = tuple[Any, ...]
 Put = Callable[[Connection, Sequence[Row]], None]
@@ -71,40 +77,73 @@ class Database:
         self._idle: deque[Connection] = deque()
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection for the SELECTs of one request.
+    def reading(self, told: Told = ()) -> Iterator[Connection]:
+        """A connection for the SELECTs of one request. told: for whom, where the server's policies ask.
 
         On SQLite they see one snapshot. On PostgreSQL each statement sees what is committed when it begins.
         """
         # To open and close one of the library's connections takes longer than what a reader asks of it.
         with _told_apart():
-            connection = self._idle_reader() or self._readers.connect()
+            connection = self._idle_reader(told) or self._readers.connect()
+            connection.info[_OF] = self
             try:
-                yield connection
+                with self._telling(connection, told, for_transaction=False):
+                    yield connection
             finally:
                 if connection.in_transaction():
                     connection.rollback()
                 self._idle.append(connection)
 
-    def _idle_reader(self) -> Connection | None:
-        while self._idle:
-            try:
-                connection = self._idle.pop()
-            except IndexError:
-                break
+    def _idle_reader(self, told: Told) -> Connection | None:
+        while (connection := self._taken(told)) is not None:
             if self.is_sqlite or not _is_closed(connection.connection.driver_connection):
                 return connection
             connection.invalidate()
             connection.close()
         return None
 
+    def _taken(self, told: Told) -> Connection | None:
+        """An idle connection that nobody else takes: one that was told the same before any other."""
+        if self.is_sqlite:
+            try:
+                return self._idle.pop()
+            except IndexError:
+                return None
+        known = [(connection, _teller(connection).known) for connection in list(self._idle)]
+        same = [connection for connection, before in known if before == told]
+        # Who is nobody is asked for between any two others: those connections are left to it.
+        others = [connection for connection, before in known if told and before not in ((), told)]
+        for connection in (*same, *others):
+            try:
+                self._idle.remove(connection)
+            except ValueError:
+                continue
+            return connection
+        return None
+
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
-        """A connection whose work is committed when the block ends, and undone when it raises."""
+    def _telling(self, connection: Connection, told: Told, *, for_transaction: bool) -> Iterator[None]:
+        """What is asked on the connection in the block is asked for this one, and after it for nobody."""
+        if self.is_sqlite:
+            yield
+            return
+        teller = _teller(connection)
+        teller.begin(told, for_transaction)
+        try:
+            yield
+        finally:
+            teller.end()
+
+    @contextmanager
+    def writing(self, told: Told = ()) -> Iterator[Connection]:
+        """A connection whose work is committed when the block ends, and undone when it raises. told: as in
+        `reading`."""
         if not self.is_sqlite:
             with _kept() as kept, _told_apart(), self.engine.begin() as connection:
                 connection.info[_WHEN_KEPT] = kept
-                yield connection
+                connection.info[_OF] = self
+                with self._telling(connection, told, for_transaction=True):
+                    yield connection
             return
         with _kept() as kept, _told_apart(), self._writer, self.engine.connect() as connection:
             connection = connection.execution_options(immediate=True)
@@ -156,6 +195,138 @@ class Database:
             self._idle.pop().close()
         self.engine.dispose()
         self._readers.dispose()
+
+
+_OF = "database"
+
+
+@contextmanager
+def beside(connection: Connection, told: Told) -> Iterator[Connection]:
+    """A reader's connection to the same database, told something else; on SQLite, where nobody asks, the same."""
+    if connection.dialect.name == "sqlite":
+        yield connection
+        return
+    with connection.info[_OF].reading(told) as other:
+        yield other
+
+
+@contextmanager
+def opening(connection: Connection, name: str) -> Iterator[None]:
+    """What the server's policies keep for one purpose of the service itself is open to this connection in the
+    block. name: of the purpose (record/within.py)."""
+    if connection.dialect.name == "sqlite":
+        yield
+        return
+    teller = _teller(connection)
+    teller.open(name)
+    try:
+        yield
+    finally:
+        teller.close()
+
+
+class _Teller:
+    """Tells one connection of PostgreSQL for whom it works, with the first statement that needs to know it.
+
+    known: what the server has been told for the session; None where a failure leaves that open.
+    """
+
+    def __init__(self) -> None:
+        self.known: Told | None = ()
+        self._names: tuple[str, ...] = ()
+        self._wanted: Told = ()
+        self._for_transaction = False
+
+    def begin(self, told: Told, for_transaction: bool) -> None:
+        self._wanted, self._for_transaction = told, for_transaction
+
+    def open(self, name: str) -> None:
+        self._wanted = (*self._wanted, ("opening", name))
+
+    def close(self) -> None:
+        self._wanted = self._wanted[:-1]
+
+    def end(self) -> None:
+        """Nothing that is asked from now on is asked for the one before, whoever asks and however."""
+        if self._for_transaction:
+            # The server forgets what it was told for a transaction when that ends.
+            self.known = ()
+        self._wanted, self._for_transaction = (), False
+
+    @property
+    def is_due(self) -> bool:
+        return self.known != self._wanted
+
+    def tell(self, ask: Callable[[str, list[str]], object]) -> None:
+        """ask: sends a statement with its values."""
+        wanted = dict.fromkeys(self._names, "") | dict(self._wanted)
+        known = None if self.known is None else dict(self.known)
+        # After a failure nobody can tell what the server knows.
+        told = {
+            name: value for name, value in wanted.items() if known is None or known.get(name, "") != value
+        }
+        self.known, self._names = None, tuple(wanted)
+        if told:
+            until = "true" if self._for_transaction else "false"
+            settings = ", ".join(f"set_config('healthvisit.{name}', %s, {until})" for name in told)
+            ask(f"SELECT {settings}", list(told.values()))
+
+    def told(self) -> None:
+        """What was asked has been answered."""
+        self.known = self._wanted
+
+
+def _teller(connection: Connection) -> _Teller:
+    driver: Any = connection.connection.driver_connection
+    found: _Teller = driver.teller
+    return found
+
+
+@cache
+def _telling_cursor() -> type:
+    """The driver's cursor, which sends what is to be told in one message with the statement that it is for."""
+    # Whoever uses SQLite alone does not wait for this driver.
+    from psycopg import Connection as Driver
+    from psycopg import Cursor
+
+    class Telling(Cursor[Any]):
+        def execute(self, *asked: Any, **how: Any) -> Any:
+            teller = _due(self.connection)
+            if teller is None:
+                return super().execute(*asked, **how)
+            with self.connection.pipeline():
+                self._tell(teller)
+                super().execute(*asked, **how)
+            teller.told()
+            return self
+
+        def executemany(self, *asked: Any, **how: Any) -> None:
+            self._tell_first()
+            super().executemany(*asked, **how)
+
+        def stream(self, *asked: Any, **how: Any) -> Any:
+            self._tell_first()
+            return super().stream(*asked, **how)
+
+        def copy(self, *asked: Any, **how: Any) -> Any:
+            self._tell_first()
+            return super().copy(*asked, **how)
+
+        def _tell_first(self) -> None:
+            teller = _due(self.connection)
+            if teller is not None:
+                self._tell(teller)
+                teller.told()
+
+        def _tell(self, teller: _Teller) -> None:
+            teller.tell(Cursor(self.connection).execute)
+
+    def _due(connection: Driver[Any]) -> _Teller | None:
+        # The library asks the server for its version before any of us is called.
+        teller: _Teller | None = getattr(connection, "teller", None)
+        return teller if teller is not None and teller.is_due else None
+
+    return Telling
 
 
 @dataclass(frozen=True)
@@ -281,23 +452,27 @@ _WAITING = "inserts"
 
 
 def _inserted(connection: Connection, inserts: Sequence[_Insert]) -> None:
-    few = [each for each in inserts if len(each.rows) < LEAST_COPIED]
+    few = [each for each in inserts if len(each.rows) < LEAST_IN_ARRAYS]
     if few:
         sql = _together(tuple((each.table, each.columns, len(each.rows)) for each in few))
         with _told_alike(connection, sql) as driver:
             driver.execute(sql, [value for each in few for row in each.rows for value in row])
     for table, columns, rows in inserts:
-        if len(rows) < LEAST_COPIED:
+        if len(rows) < LEAST_IN_ARRAYS:
             continue
-        # https://www.postgresql.org/docs/15/sql-copy.html
-        sql = f"COPY {table} ({', '.join(columns)}) FROM STDIN"
-        with (
-            _told_alike(connection, sql) as driver,
-            driver.cursor() as cursor,
-            cursor.copy(sql) as copy,
-        ):
-            for row in rows:
-                copy.write_row(row)
+        sql = _in_arrays(connection.dialect, table, columns)
+        with _told_alike(connection, sql) as driver:
+            driver.execute(sql, list(map(list, zip(*rows, strict=True))))
+
+
+@cache
+def _in_arrays(dialect: Dialect, table: str, columns: tuple[str, ...]) -> str:
+    """An insert of any number of rows, each column's values in one array.
+    https://www.postgresql.org/docs/15/functions-array.html"""
+    types = [metadata.tables[table].columns[name].type.compile(dialect) for name in columns]
+    # A binary array is not written out in digits first. Its elements have no collation.
+    arrays = ", ".join(f"%b::{type_.partition(' ')[0]}[]" for type_ in types)
+    return f"{_into(table, columns)} SELECT * FROM unnest({arrays})"  # noqa: S608 - names of our own
 
 
 _MARKS = [f"({', '.join(['%s'] * count)})" for count in range(32)]
@@ -429,6 +604,7 @@ def _postgresql(url: str, **options: Any) -> Engine:
         # Whether a transaction is to be undone is known here: the server need not be asked.
         skip_autocommit_rollback=True,
         connect_args={
+            "cursor_factory": _telling_cursor(),
             # Just-in-time compilation costs seconds on statements that then run for milliseconds.
             "options": "-c jit=off",
             # A server that has gone without a word is noticed by the kernel.
@@ -444,6 +620,7 @@ def _postgresql(url: str, **options: Any) -> Engine:
     def _settings(connection: Any, _record: Any) -> None:
         # Statements that the driver keeps prepared on each connection: as many as the service has by heart.
         connection.prepared_max = 500
+        connection.teller = _Teller()
 
     @event.listens_for(engine, "checkout")
     def _alive(connection: Any, _record: Any, _proxy: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 
-from healthvisit.database import LEAST_COPIED, at_once, sent
+from healthvisit.database import LEAST_IN_ARRAYS, at_once, sent
 from healthvisit.record import rows
 from healthvisit.record.tables import search_string, search_token
 
@@ -77,7 +77,7 @@ def test_rows_that_cannot_be_kept_are_told_to_their_thread_alone(database):
     assert kept(database) == [("stands", 1), ("first", 2), ("good", 3), ("good", 4)]
 
 
-@pytest.mark.parametrize("count", [1, LEAST_COPIED - 1, LEAST_COPIED, 300])
+@pytest.mark.parametrize("count", [1, LEAST_IN_ARRAYS - 1, LEAST_IN_ARRAYS, 300])
 def test_many_rows_are_kept_whole_or_not_at_all(database, count):
     strange = "tab\tquote'\"back\\slash \\N\nline é 👶"
     values = [row(strange, rid) for rid in range(count)]
@@ -108,8 +108,8 @@ def test_rows_of_many_tables_go_together_and_fall_together(database):
         enter([row("c", 3)], words)
     with pytest.raises(ZeroDivisionError):
         interrupted()
-    enter([row("e", rid) for rid in range(10, 10 + LEAST_COPIED)], [])
-    assert [code for code, _ in kept(database)] == ["a", "b", *["e"] * LEAST_COPIED]
+    enter([row("e", rid) for rid in range(10, 10 + LEAST_IN_ARRAYS)], [])
+    assert [code for code, _ in kept(database)] == ["a", "b", *["e"] * LEAST_IN_ARRAYS]
 
 
 def test_a_statement_that_is_kept_is_sent_only_with_every_value_it_needs(database):
