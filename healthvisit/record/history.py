@@ -19,7 +19,16 @@ from healthvisit.record.tables import resource, resource_version
 COUNT = 50
 MOST_COUNT = 1000
 
-_PLACE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})\Z")
+_PLACE = re.compile(r"([0-9]{1,18})-([A-Za-z]{1,64})-([A-Za-z0-9.-]{1,64})\Z", re.ASCII)
+
+
+class Place(NamedTuple):
+    """The version that a page ended with: by what its reader has seen of it. The number of its row would count what
+    is hidden."""
+
+    updated_at: int
+    type: str
+    id: str
 
 
 class Asked(NamedTuple):
@@ -34,7 +43,7 @@ class Asked(NamedTuple):
     most: int
     since: int | None
     at: dates.Interval | None
-    page: tuple[int, int] | None
+    page: Place | None
 
 
 class Found(NamedTuple):
@@ -66,7 +75,10 @@ def asked(
 
 
 def found(connection: Connection, reach: Reach, asked: Asked) -> Found:
-    """One page of the versions that this reach may have: id and type, then the columns of a version."""
+    """One page of the versions that this reach may have: id and type, then the columns of a version.
+
+    Raises Invalid for a page that begins where this reach has nothing.
+    """
     table = resource_version.c
     is_one = asked.id is not None
     conditions: list[ColumnElement[bool]] = [
@@ -81,10 +93,16 @@ def found(connection: Connection, reach: Reach, asked: Asked) -> Found:
         conditions.append(_stood(*asked.at))
     here = _joined(conditions, table.version, table.updated_at, table.method, table.body)
     if asked.page is not None:
-        updated_at, rid = asked.page
-        here = here.where(
-            or_(table.updated_at < updated_at, and_(table.updated_at == updated_at, table.rid < rid))
+        at = asked.page.updated_at
+        last_one = (
+            resource.c.type == asked.page.type,
+            resource.c.id == asked.page.id,
+            table.updated_at == at,
         )
+        rid = connection.scalar(_joined([*conditions, *last_one], table.rid))
+        if rid is None:
+            raise _bad("_page", "It is no page of a history.")
+        here = here.where(or_(table.updated_at < at, and_(table.updated_at == at, table.rid < rid)))
     rows = list(
         connection.execute(
             here.order_by(table.updated_at.desc(), table.rid.desc()).limit(asked.most + 1)
@@ -95,7 +113,7 @@ def found(connection: Connection, reach: Reach, asked: Asked) -> Found:
         total = connection.scalar(_joined(conditions, func.count()))
     shown = rows[: asked.most]
     last = shown[-1] if shown and len(rows) > asked.most else None
-    return Found(shown, total, f"{last.updated_at}-{last.rid}" if last else None)
+    return Found(shown, total, f"{last.updated_at}-{last.type}-{last.id}" if last else None)
 
 
 def _joined(conditions: Collection[ColumnElement[bool]], *columns: Any) -> Select[*tuple[Any, ...]]:
@@ -130,11 +148,11 @@ def _interval(name: str, value: str) -> dates.Interval:
     return parsed.low, parsed.high
 
 
-def _place(value: str) -> tuple[int, int]:
+def _place(value: str) -> Place:
     match = _PLACE.match(value)
     if match is None:
         raise _bad("_page", "It is no page of a history.")
-    return int(match[1]), int(match[2])
+    return Place(int(match[1]), match[2], match[3])
 
 
 def _whole(name: str, value: str) -> int:

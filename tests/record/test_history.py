@@ -152,3 +152,16 @@ def test_each_level_of_history_is_told_in_the_audit(furnished, enter, weight):
         ("history-type", "Observation", None),
         ("history-system", None, None),
     ]
+
+
+def test_the_link_to_the_next_page_counts_no_hidden_row_and_begins_where_its_reader_has_something(
+    enter, weight
+):
+    with enter() as record:
+        first = record.history("Observation", count=1)
+        assert (
+            first.next == f"{first.matches[0].updated_at.timestamp() * 1_000_000:.0f}-Observation-{weight.id}"
+        )
+    elsewhere = a_requester(boroughs=["salford"])
+    with enter(elsewhere) as record, pytest.raises(Invalid):
+        record.history("Observation", page=first.next)
