@@ -6,10 +6,10 @@ without a row that stands it opens nothing. Whatever was granted together falls 
 
 import hashlib
 import hmac
+import re
 import secrets
 import uuid
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as BadBase64
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from healthvisit.accounts import tables
 from healthvisit.accounts.errors import NotAdmitted
 from healthvisit.accounts.keys import SigningKeys
 from healthvisit.accounts.tables import EPOCH, hashed, microseconds
-from healthvisit.exact_json import JSON, Malformed, loads
+from healthvisit.exact_json import JSON, loads
 
 CODE_LIFE_S = 60
 # A reply may be lost on the way to a tablet that is leaving the signal: so long it may ask again.
@@ -33,6 +33,10 @@ ID_TOKEN_LIFE_S = 300
 SKEW_S = 60
 MOST_TOKEN = 4096
 MOST_REMEMBERED = 10_000
+# Of P-256: what s of a signature is counted by. SEC 2, 2.4.2.
+ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+){2}\Z", re.ASCII)
 
 
 class AccessToken(NamedTuple):
@@ -133,7 +137,7 @@ class AccessTokens:
             claims["patient"] = family.child
         key = self.keys.newest
         header = {"alg": "ES256", "typ": "at+jwt", "kid": str(key.kid)}
-        return jwt.encode(header, claims, key, algorithms=["ES256"])
+        return _signed(jwt.encode(header, claims, key, algorithms=["ES256"]))
 
     def id_token(
         self, family: Family, *, at: datetime, signed_in_at: int, nonce: str | None, fhir_user: str | None
@@ -182,6 +186,26 @@ class AccessTokens:
             raise NotAdmitted
         return found
 
+    def known_by(self, connection: Connection, shown: str, *, at: datetime) -> str:
+        """What the row of a token is found by: the jti of an access token that says what its row says, of anything
+        else the hash."""
+        try:
+            token = self.verified(shown, at=at)
+        except NotAdmitted:
+            return hashed(shown)
+        family = tables.token_family.c
+        jti: str | None = connection.scalar(
+            select(tables.token.c.jti)
+            .join(tables.token_family, family.id == tables.token.c.family)
+            .where(
+                tables.token.c.jti == token.jti,
+                family.account == token.account,
+                family.client == token.client,
+                family.epoch == token.epoch,
+            )
+        )
+        return hashed(shown) if jti is None else jti
+
     def _keys_as_they_are(self) -> None:
         if self.keys.turned():
             self._verified.clear()
@@ -194,18 +218,24 @@ class AccessTokens:
         key = self.keys.by_kid.get(header["kid"]) if isinstance(header["kid"], str) else None
         if key is None:
             raise NotAdmitted
+        # Read by our own reader, which takes no name twice and no depth; believed below, when it was checked.
+        claims = unverified_claims(token)
         try:
-            claims = jwt.decode(token, key, algorithms=["ES256"]).claims
+            jwt.decode(token, key, algorithms=["ES256"])
         except (JoseError, ValueError) as error:
             raise NotAdmitted from error
+        if _r_and_s(token.rpartition(".")[2])[1] > ORDER // 2:
+            raise NotAdmitted
         if claims.get("iss") != self.issuer or claims.get("aud") != self.audience:
             raise NotAdmitted
         texts = [claims.get(name) for name in ("sub", "client_id", "scope", "jti")]
-        numbers = [claims.get(name) for name in ("epoch", "iat", "exp")]
+        numbers = {name: claims.get(name) for name in ("epoch", "iat", "exp")}
         child = claims.get("patient")
         if (
-            not all(isinstance(value, str) and value for value in texts)
-            or not all(type(value) is int for value in numbers)
+            # Such as we write: no database is asked about others.
+            not all(isinstance(value, str) and value and value.isprintable() for value in texts)
+            or not all(type(value) is int and 0 <= value < 2**53 for value in numbers.values())
+            or claims["epoch"] >= 2**31
             or not isinstance(child, str | None)
             or "nbf" in claims
         ):
@@ -214,6 +244,8 @@ class AccessTokens:
             granted = scopes.parse(claims["scope"])
         except scopes.UnknownScope as error:
             raise NotAdmitted from error
+        if not granted:
+            raise NotAdmitted
         return AccessToken(
             account=claims["sub"],
             client=claims["client_id"],
@@ -237,16 +269,40 @@ def unverified_claims(token: str) -> JSON:
 
 
 def _part(token: str, index: int) -> JSON:
-    parts = token.split(".")
-    if len(token) > MOST_TOKEN or len(parts) != 3 or not all(parts):
+    if len(token) > MOST_TOKEN or not _COMPACT.match(token):
         raise NotAdmitted
+    parts = token.split(".")
     try:
-        part = loads(urlsafe_b64decode(parts[index] + "=" * (-len(parts[index]) % 4)))
-    except (BadBase64, ValueError, Malformed) as error:
+        octets = [_octets(part) for part in parts]
+        part = loads(octets[index])
+    except ValueError as error:
         raise NotAdmitted from error
+    # One spelling of the same octets is the token; another is not, though its signature would be good.
+    if [_b64(each) for each in octets] != parts:
+        raise NotAdmitted
     if not isinstance(part, dict):
         raise NotAdmitted
     return part
+
+
+def _b64(octets: bytes) -> str:
+    return urlsafe_b64encode(octets).decode("ascii").rstrip("=")
+
+
+def _octets(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+def _signed(token: str) -> str:
+    """The token with the smaller s: each signature of ECDSA has a twin that is as good, and one is ours."""
+    text, _, signature = token.rpartition(".")
+    r, s = _r_and_s(signature)
+    return f"{text}.{_b64(r.to_bytes(32, 'big') + min(s, ORDER - s).to_bytes(32, 'big'))}"
+
+
+def _r_and_s(signature: str) -> tuple[int, int]:
+    octets = _octets(signature)
+    return int.from_bytes(octets[:32], "big"), int.from_bytes(octets[32:], "big")
 
 
 def open_family(
@@ -405,8 +461,7 @@ def _may_be_lost(used_at: int, salt: str | None, at: datetime) -> bool:
 
 def _successor(secret: str, salt: str) -> str:
     # Made again from what the app holds and what the database holds; neither alone is enough.
-    digest = hmac.digest(salt.encode("ascii"), secret.encode("utf-8"), "sha256")
-    return urlsafe_b64encode(digest).decode("ascii").rstrip("=")
+    return _b64(hmac.digest(salt.encode("ascii"), secret.encode("utf-8"), "sha256"))
 
 
 def _keep_refresh(connection: Connection, secret: str, family: Family) -> None:
