@@ -1,0 +1,294 @@
+"""Twin worlds: what a caller may not see makes no difference to any byte of any answer.
+
+Two worlds are equal but for what the caller may not see (families.twin). Each is served by a process of its own
+(served.py) that is given the same chance and the same time, is asked the same, and must answer the same: status,
+headers and body. What is written is written in both, and the trial goes on with it.
+
+    scripts/probe --count N [--seed S] [--database URL] [--results FILE]
+
+asks N requests of each world, by thirteen kinds of caller in turn, and ends with 1 where an answer differed, or where
+it is long enough to visit every cell and did not.
+"""
+
+import argparse
+import json
+import multiprocessing
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from healthvisit import definitions as the_definitions
+from healthvisit.accounts import keys
+from healthvisit.config import packaged
+from healthvisit.database import Database
+from healthvisit.exact_json import JSON, loads
+from healthvisit.record import record as the_record
+from tests import builders, conftest
+from tests.reach import served
+from tests.reach.questions import Cell, Questions
+from tests.reach.served import CALLERS, Answered, Asked, Caller, Fault, Told
+
+# Makes a copy of a database with this version's tables and the definitions, in the folder given, and tells its URL.
+Copy = Callable[[Path], str]
+# Of each batch so many requests are of cells that the caller may do most with, of each sort.
+BATCH, OFTEN = 40, 5
+SERVER = "HEALTHVISIT_TEST_DATABASE"
+
+
+@dataclass
+class Difference:
+    caller: str
+    number: int
+    cell: Cell
+    asked: Asked
+    answers: tuple[Answered, Answered]
+
+    def told(self) -> str:
+        one, other = self.answers
+        where = next(
+            (at for at, (a, b) in enumerate(zip(one.body, other.body, strict=False)) if a != b),
+            min(len(one.body), len(other.body)),
+        )
+        lines = [
+            f"{self.caller}, request {self.number}, {' '.join(filter(None, self.cell))}",
+            f"  {self.asked.method} {self.asked.path}?{self.asked.query}",
+            f"  {self.asked.headers} {self.asked.body[:600]!r}",
+        ]
+        for answer, numbered in ((one, other), (other, one)):
+            only = [each for each in answer.headers if each not in numbered.headers]
+            lines.append(f"  {answer.status} {only} ...{answer.body[max(0, where - 60) : where + 100]!r}...")
+        return "\n".join(lines)
+
+
+@dataclass
+class Result:
+    """cells: how often each was asked, by all callers. every: all cells there are. statuses: of the first world."""
+
+    seed: int
+    database: str
+    count: int = 0
+    seconds: float = 0
+    cells: Counter[Cell] = field(default_factory=Counter)
+    every: set[Cell] = field(default_factory=set)
+    statuses: Counter[str] = field(default_factory=Counter)
+    by_caller: dict[str, Counter[str]] = field(default_factory=dict)
+    differences: list[Difference] = field(default_factory=list)
+
+    @property
+    def unvisited(self) -> list[Cell]:
+        return sorted(self.every - self.cells.keys())
+
+    def json(self) -> JSON:
+        return {
+            "seed": self.seed,
+            "database": self.database,
+            "requests": self.count,
+            "seconds": round(self.seconds),
+            "statuses": dict(sorted(self.statuses.items())),
+            "callers": {name: dict(sorted(found.items())) for name, found in self.by_caller.items()},
+            "cells": len(self.every),
+            "unvisited": [list(cell) for cell in self.unvisited],
+            "differences": [each.told() for each in self.differences],
+            "visits": [[*cell, self.cells[cell]] for cell in sorted(self.every)],
+        }
+
+
+class Side:
+    """The process of one of the two worlds."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.pipe, other = context.Pipe()
+        self.process = context.Process(target=served.serve, args=(other,), daemon=True)
+        self.process.start()
+        other.close()
+
+    def send(self, what: str, given: Any) -> None:
+        self.pipe.send((what, given))
+
+    def receive(self) -> Any:
+        found = self.pipe.recv()
+        if isinstance(found, Fault):
+            raise RuntimeError(found.trace)
+        return found
+
+    def end(self) -> None:
+        self.pipe.send(None)
+        self.process.join()
+        self.pipe.close()
+
+
+class Pair:
+    """The twin worlds of one caller after the other."""
+
+    def __init__(self, copy: Copy, folder: Path) -> None:
+        self.copy, self.folder = copy, folder
+        keys.ensure(folder / "secrets")
+        self.sides = (Side(), Side())
+
+    def __enter__(self) -> "Pair":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for side in self.sides:
+            side.end()
+
+    def open(self, caller: str, seed: int) -> tuple[Told, Told]:
+        for number, side in enumerate(self.sides, 1):
+            own = Path(tempfile.mkdtemp(dir=self.folder))
+            side.send("open", (self.copy(own), self.folder, caller, seed, number))
+        one, other = (side.receive() for side in self.sides)
+        return one, other
+
+    def ask(self, asked: Sequence[Asked]) -> list[tuple[Answered, Answered]]:
+        for side in self.sides:
+            side.send("ask", asked)
+        return list(zip(*(side.receive() for side in self.sides), strict=True))
+
+
+class Probe:
+    """One trial. callers: who asks; each as often as the others."""
+
+    def __init__(
+        self, pair: Pair, *, seed: int, database: str, callers: Sequence[str] = tuple(CALLERS)
+    ) -> None:
+        self.pair, self.callers = pair, callers
+        self.result = Result(seed, database)
+
+    def run(self, count: int, *, tell: Callable[[str], None] = lambda _: None, stop: bool = False) -> Result:
+        """stop: at the first batch with a difference."""
+        begun = time.monotonic()
+        share = -(-count // len(self.callers))
+        for number, name in enumerate(self.callers):
+            self._by(CALLERS[name], number, min(share, count - self.result.count), stop)
+            self.result.seconds = time.monotonic() - begun
+            tell(
+                f"{name}: {self.result.count} of {count} requests, {len(self.result.differences)} differences, "
+                f"{self.result.count / self.result.seconds:.0f} a second"
+            )
+            if stop and self.result.differences:
+                break
+        return self.result
+
+    def _by(self, caller: Caller, number: int, count: int, stop: bool) -> None:
+        seed = self.result.seed
+        random = Random(f"{seed} {caller.name}")
+        worlds = self.pair.open(caller.name, seed)
+        statuses = self.result.by_caller.setdefault(caller.name, Counter())
+        questions = self._questions(worlds, random)
+        self.result.every.update(questions.cells)
+        # Callers begin at different places of the same round, so that together they visit every cell soon.
+        order = sorted(questions.cells)
+        Random(seed).shuffle(order)
+        at = number * len(order) // len(self.callers)
+        asked = 0
+        while asked < count:
+            most = min(BATCH, count - asked)
+            cells = [random.choice(often) for often in questions.often for _ in range(OFTEN)][: most // 2]
+            kept = most - len(cells)
+            cells += [order[(at + step) % len(order)] for step in range(kept)]
+            at += kept
+            batch = [questions.ask(cell) for cell in cells]
+            for cell, question, answers in zip(cells, batch, self.pair.ask(batch), strict=True):
+                self.result.cells[cell] += 1
+                statuses[answers[0].status[:3]] += 1
+                self.result.statuses[answers[0].status[:3]] += 1
+                if answers[0] != answers[1]:
+                    self.result.differences.append(
+                        Difference(caller.name, self.result.count, cell, question, answers)
+                    )
+                questions.look(cell, answers[0])
+                asked += 1
+                self.result.count += 1
+            if stop and self.result.differences:
+                return
+
+    def _questions(self, worlds: tuple[Told, Told], random: Random) -> Questions:
+        told = [
+            loads(one.body)
+            for one, _ in self.pair.ask(
+                [Asked(0, "GET", "/fhir/metadata"), Asked(0, "GET", "/openapi.json", credential="")]
+            )
+        ]
+        types = [each["type"] for each in told[0]["rest"][0]["resource"]]
+        searches = [Asked(0, "GET", f"/fhir/{type_}", "_count=1000") for type_ in types]
+        seen, open_types = set(), set()
+        for asked, answers in zip(searches, self.pair.ask(searches), strict=True):
+            body = loads(answers[0].body)
+            if answers[0].status.startswith("200"):
+                open_types.add(asked.path.rpartition("/")[2])
+            seen |= {each["resource"]["id"] for each in body.get("entry", ())}
+            if answers[0] != answers[1]:
+                cell = Cell(asked.path.rpartition("/")[2], "search-type")
+                self.result.differences.append(Difference("", 0, cell, asked, answers))
+        return Questions(told[0], told[1], worlds, seen, open_types, random)
+
+
+# By hand
+
+
+@contextmanager
+def copies(folder: Path, database: str | None) -> Iterator[Copy]:
+    """database: URL of a PostgreSQL server; None for SQLite."""
+    if database is None:
+        os.environ.pop(SERVER, None)
+    else:
+        os.environ[SERVER] = database
+    found = packaged("fhir")
+    definitions = the_definitions.load(found, found / "packs" / "practice")
+
+    def furnish(opened: Database) -> None:
+        conftest.migrate(opened)
+        service = builders.a_requester("service")
+        with the_record.opened(
+            opened, service, definitions=definitions, at=builders.NOW, writing=True
+        ) as record:
+            record.load_definitions(definitions)
+
+    yield from conftest._template(folder, furnish)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--count", type=int, default=20_000, help="requests of each world")
+    parser.add_argument("--seed", type=int, default=2021)
+    parser.add_argument("--database", help="URL of a PostgreSQL server; SQLite without it")
+    parser.add_argument("--results", type=Path, default=Path("probe.json"), help="file that is written")
+    parser.add_argument("--callers", default=",".join(CALLERS), help="which kinds of caller, with commas")
+    parser.add_argument("--stop", action="store_true", help="at the first difference")
+    asked = parser.parse_args()
+    name = "PostgreSQL" if asked.database else "SQLite"
+    print(f"seed {asked.seed}, {asked.count} requests on {name}", flush=True)
+    # Nothing here is worth a disk: where there is a folder in memory, SQLite works there.
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with (
+        tempfile.TemporaryDirectory(dir=memory) as where,
+        copies(Path(where), asked.database) as copy,
+        Pair(copy, Path(where)) as pair,
+    ):
+        probe = Probe(pair, seed=asked.seed, database=name, callers=asked.callers.split(","))
+        result = probe.run(asked.count, tell=lambda text: print(text, flush=True), stop=asked.stop)
+    asked.results.write_text(json.dumps(result.json(), indent=1) + "\n")
+    statuses = ", ".join(f"{count} x {status}" for status, count in sorted(result.statuses.items()))
+    print(
+        f"{result.count} requests of each world in {result.seconds:.0f} s: {statuses}\n"
+        f"{len(result.every) - len(result.unvisited)} of {len(result.every)} cells visited, "
+        f"{len(result.differences)} answers differed; written to {asked.results}"
+    )
+    for difference in result.differences[:10]:
+        print(difference.told())
+    # Half of the requests go round all cells.
+    is_full = asked.count >= 2 * len(result.every) and asked.callers == ",".join(CALLERS)
+    sys.exit(bool(result.differences) or (is_full and bool(result.unvisited)))
+
+
+if __name__ == "__main__":
+    main()
