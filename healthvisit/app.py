@@ -33,6 +33,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(face.blueprint)
     openapi.install(app)
     door.install(app, house)
+    sign_in.federation.install(app)
     # The server's own access log would write addresses, and a FHIR address can carry an NHS number.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
     return app

@@ -63,6 +63,14 @@ class Settings(BaseSettings):
         "by the address that the outermost of them saw",
     )
     session_s: int = Field(8 * 3600, gt=0, description="life of a signed-in browser session, seconds")
+    identity_providers: Path | None = Field(
+        None,
+        description="JSON file of the identity providers that people sign in through; without it nobody signs in "
+        "to a production service",
+    )
+    staff_assurance: int = Field(
+        2, ge=2, le=3, description="authenticator assurance level (AAL) that staff must reach at theirs"
+    )
 
     @classmethod
     def from_environ(cls) -> Self:

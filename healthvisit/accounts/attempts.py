@@ -12,10 +12,11 @@ from healthvisit.accounts import tables
 from healthvisit.accounts.errors import TooManyAttempts
 from healthvisit.accounts.tables import hashed, microseconds
 
-# grants: tokens given to one account; refusals: of tokens, to one address, which may be a whole clinic's.
-Kind = Literal["grants", "refusals"]
+# grants: tokens given to one account; refusals: of tokens, to one address, which may be a whole clinic's; begun:
+# sign-ins handed to an identity provider, from one address.
+Kind = Literal["grants", "refusals", "begun"]
 # How many, in how many seconds.
-MOST: dict[Kind, tuple[int, int]] = {"grants": (300, 60), "refusals": (100, 60)}
+MOST: dict[Kind, tuple[int, int]] = {"grants": (300, 60), "refusals": (100, 60), "begun": (100, 60)}
 
 
 def check(connection: Connection, kind: Kind, whose: str, *, at: datetime) -> None:

@@ -49,7 +49,7 @@ class SigningKeys:
         stamp = (stat.st_ino, stat.st_mtime_ns)
         if stamp == self._stamp:
             return False
-        held = [ECKey.import_key(_jwk(key)) for key in json.loads(_read(self._path))["keys"]]
+        held = [ECKey.import_key(_jwk(key)) for key in json.loads(kept(self._path))["keys"]]
         self.newest, self.by_kid = held[0], {str(key.kid): key for key in held}
         self._stamp = stamp
         return True
@@ -70,9 +70,9 @@ def ensure(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o700)
     if not (folder / SIGNING).exists():
-        _write(folder / SIGNING, json.dumps({"keys": [_made()]}))
+        keep(folder / SIGNING, json.dumps({"keys": [_made()]}))
     if not (folder / COOKIE).exists():
-        _write(folder / COOKIE, secrets.token_hex(32))
+        keep(folder / COOKIE, secrets.token_hex(32))
 
 
 def turn(folder: Path, *, at: datetime, at_once: bool = False) -> str:
@@ -80,20 +80,20 @@ def turn(folder: Path, *, at: datetime, at_once: bool = False) -> str:
 
     at_once: they are believed no more, and every token is refused on its next use: for a key that was stolen.
     """
-    held = [] if at_once else json.loads(_read(folder / SIGNING))["keys"]
+    held = [] if at_once else json.loads(kept(folder / SIGNING))["keys"]
     if held:
         held[0][_RETIRED] = int(at.timestamp())
     made = _made()
-    _write(folder / SIGNING, json.dumps({"keys": [made, *_believed(held, at)]}))
+    keep(folder / SIGNING, json.dumps({"keys": [made, *_believed(held, at)]}))
     return str(made["kid"])
 
 
 def drop_ended(folder: Path, *, at: datetime) -> None:
     """Drop the keys all of whose tokens have expired."""
-    held = json.loads(_read(folder / SIGNING))["keys"]
+    held = json.loads(kept(folder / SIGNING))["keys"]
     believed = _believed(held, at)
     if len(believed) < len(held):
-        _write(folder / SIGNING, json.dumps({"keys": believed}))
+        keep(folder / SIGNING, json.dumps({"keys": believed}))
 
 
 def signing(folder: Path) -> SigningKeys:
@@ -103,7 +103,7 @@ def signing(folder: Path) -> SigningKeys:
 
 def cookie_secret(folder: Path) -> str:
     """Raises Missing."""
-    return _read(folder / COOKIE)
+    return kept(folder / COOKIE)
 
 
 def _believed(held: Sequence[dict[str, Any]], at: datetime) -> list[dict[str, Any]]:
@@ -119,7 +119,8 @@ def _made() -> dict[str, Any]:
     return dict(key.as_dict(private=True))
 
 
-def _read(path: Path) -> str:
+def kept(path: Path) -> str:
+    """Text of a secret's file. Raises Missing where there is none, and where others can read it."""
     try:
         if path.stat().st_mode & 0o077:
             raise Missing(f"{path} can be read by others: its mode must be 0600")
@@ -128,7 +129,8 @@ def _read(path: Path) -> str:
         raise Missing(f"{path} was not made yet") from None
 
 
-def _write(path: Path, text: str) -> None:
+def keep(path: Path, text: str) -> None:
+    """Write a secret's file, readable by its owner alone."""
     # Written beside and moved into place, so that a key half written is never read.
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -60,7 +60,13 @@ _reached = union_all(
     ),
 ).subquery()
 _standing = (
-    select(tables.account.c.role, tables.account.c.fhir_user, _reached.c.kind, _reached.c.value)
+    select(
+        tables.account.c.role,
+        tables.account.c.fhir_user,
+        tables.account.c.kind.label("made"),
+        _reached.c.kind,
+        _reached.c.value,
+    )
     .select_from(tables.account.outerjoin(_reached, true()))
     .where(
         tables.account.c.id == _account,
@@ -225,12 +231,14 @@ def requester_for(
     client: str | None,
     epoch: int,
     jti: str | None = None,
+    local: bool = True,
     child: str | None = None,
 ) -> Requester:
     """The Requester as the account stands now: one statement, read afresh on every request.
 
     on: the civil date whose boroughs and relationships count.
     jti: of the access token that was shown; None for a browser session.
+    local: whether accounts that sign in with a password are taken; production takes none.
     child: the one child that patient/ scopes speak of; without one they reach no child.
     Raises NotAdmitted where the account is closed, its epoch is another, or the token was revoked.
     """
@@ -238,7 +246,7 @@ def requester_for(
         raise NotAdmitted
     statement = _standing if jti is None else _standing_by_token
     rows = sent(connection, statement, account=account_id, epoch=epoch, on=on, jti=jti, client=client)
-    if not rows:
+    if not rows or (rows[0].made == "demo" and not local):
         raise NotAdmitted
     children = frozenset(row.value for row in rows if row.kind == "child")
     boroughs = frozenset(row.value for row in rows if row.kind == "borough")

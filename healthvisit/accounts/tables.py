@@ -40,7 +40,8 @@ account = Table(
     "account",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("kind", Text, nullable=False),  # demo (signs in here) or system (a client app's own)
+    # demo (signs in here), federated (through an identity provider) or system (a client app's own)
+    Column("kind", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("sign_in_name", Text, unique=True),
@@ -103,7 +104,13 @@ session = Table(
     Column("started_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
+    # of an identity provider, and of what it told: NULL for a password
+    Column("provider", Text),
+    Column("acr", Text),
+    Column("sid", Text),  # its own name of the session there
+    Column("signed_in_at", BigInteger),  # when the person showed who they are
     Index(None, "account"),
+    Index(None, "sid"),
 )
 
 # One grant by one person to one app; every token that comes of it belongs to this family and falls with it.
@@ -184,6 +191,69 @@ sign_in_attempt = Table(
     Column("failures", Integer, nullable=False),
     Column("last_at", BigInteger, nullable=False),
     Column("wait_until", BigInteger, nullable=False),
+)
+
+# A sign-in that was handed to an identity provider; good once, for the browser that began it.
+begun_sign_in = Table(
+    "begun_sign_in",
+    metadata,
+    Column("hash", Text, primary_key=True),  # of the state
+    Column("browser", Text, nullable=False),  # hash of the browser's secret
+    Column("provider", Text, nullable=False),
+    Column("next", Text, nullable=False),  # path here, "" for the person's own pages
+    Column("afresh", Boolean, nullable=False),
+    Column("begun_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+    Index(None, "expires_at"),
+)
+
+used_logout = Table(
+    "used_logout",
+    metadata,
+    Column("jti_hash", Text, primary_key=True),
+    Column("expires_at", BigInteger, nullable=False),
+)
+
+# Who an account is to an identity provider: one of them, and there one person.
+federated_identity = Table(
+    "federated_identity",
+    metadata,
+    Column("issuer", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("account", Text, ForeignKey("account.id"), nullable=False, unique=True),
+    Column("organisation", Text),  # ODS code of the role that staff selected last
+    Column("role_code", Text),
+    PrimaryKeyConstraint("issuer", "subject"),
+)
+
+# Adults whose relationship with a child was verified. By hash: no number of an adult stands here.
+verified_adult = Table(
+    "verified_adult",
+    metadata,
+    Column("account", Text, ForeignKey("account.id"), primary_key=True),
+    Column("number_hash", Text, nullable=False, unique=True),
+    Column("birth_hash", Text, nullable=False),
+    Column("name_hash", Text, nullable=False),
+)
+
+# The deployer's tables: in which boroughs an organisation works, from the first day to before the last ...
+workplace = Table(
+    "workplace",
+    metadata,
+    Column("organisation", Text, nullable=False),  # ODS code
+    Column("borough", Text, nullable=False),
+    Column("from_on", Date, nullable=False),
+    Column("until_on", Date),
+    PrimaryKeyConstraint("organisation", "borough", "from_on"),
+)
+
+# ... and what a role code of the provider means here.
+post = Table(
+    "post",
+    metadata,
+    Column("role_code", Text, primary_key=True),
+    Column("role", Text, nullable=False),
 )
 
 # Who signed in, which app was given what kind of thing, and what was refused. Rows are added and never changed.

@@ -140,11 +140,19 @@ class AccessTokens:
         return _signed(jwt.encode(header, claims, key, algorithms=["ES256"]))
 
     def id_token(
-        self, family: Family, *, at: datetime, signed_in_at: int, nonce: str | None, fhir_user: str | None
+        self,
+        family: Family,
+        *,
+        at: datetime,
+        signed_in_at: int,
+        nonce: str | None,
+        fhir_user: str | None,
+        acr: str | None = None,
     ) -> str:
         """Who signed in, for the app alone that asked. It opens nothing: it is no access token by its typ.
 
         signed_in_at: seconds since 1970. nonce: the app's own. fhir_user: address of the person's resource.
+        acr: what the person's identity provider says of how they showed who they are.
         Source: OpenID Connect Core 1.0 section 2; SMART App Launch 2.2, scopes for identity.
         """
         self._keys_as_they_are()
@@ -161,6 +169,8 @@ class AccessTokens:
             claims["nonce"] = nonce
         if fhir_user is not None:
             claims["fhirUser"] = fhir_user
+        if acr is not None:
+            claims["acr"] = acr
         key = self.keys.newest
         return jwt.encode(
             {"alg": "ES256", "typ": "JWT", "kid": str(key.kid)}, claims, key, algorithms=["ES256"]

@@ -237,6 +237,7 @@ def _of_token() -> Requester:
             scopes=token.scopes,
             client=token.client,
             epoch=token.epoch,
+            local=here.settings.mode == "demo",
             jti=token.jti,
             child=token.child,
         )
@@ -256,6 +257,7 @@ def _of_session() -> Requester:
             scopes=OWN_PAGES.get(standing.role, ()),
             client=None,
             epoch=standing.epoch,
+            local=here.settings.mode == "demo",
         )
 
 

@@ -14,7 +14,7 @@ from werkzeug.routing import Rule
 from healthvisit.exact_json import JSON
 from healthvisit.faces import door
 from healthvisit.faces.rest import capability
-from healthvisit.faces.sign_in import account, opening, pages
+from healthvisit.faces.sign_in import account, federation, opening, pages
 from healthvisit.openapi import fhir
 from healthvisit.openapi.shapes import SCHEMAS, TEXT, ref, texts
 
@@ -62,7 +62,16 @@ OTHERS: dict[str, Says] = {
     "commissioning.overview": Says("digitisation by borough", asked=("quarter",)),
     "commissioning.borough": Says("one borough over time"),
     "commissioning.digitisation_csv": Says("every borough and quarter", "text/csv"),
-    "sign_in.sign_in": Says("the sign-in page", asked=("next",)),
+    "sign_in.sign_in": Says("the sign-in page", asked=("next", "afresh")),
+    "sign_in.begin": Says(
+        "go to an identity provider to sign in", sent=federation.Beginning, done=(200, 429)
+    ),
+    "sign_in.come_back": Says(
+        "where an identity provider sends its answer", asked=("code", "state", "iss", "error"), done=(303,)
+    ),
+    "sign_in.ended": Says(
+        "an identity provider says who signed out there", sent=texts("logout_token"), done=(200, 429)
+    ),
     "sign_in.enter": Says("sign in", sent=pages.SignIn, done=(303, 429)),
     "sign_in.sign_out": Says("sign out", sent=texts(), done=(303,)),
     "sign_in.authorize": Says("an app asks for a code", asked=_ASKING),

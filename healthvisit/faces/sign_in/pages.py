@@ -1,27 +1,20 @@
 """What people see: signing in and out, and agreeing that an app acts for them."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from flask import Response, redirect, render_template, request, session
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from werkzeug.wrappers import Response as AnyResponse
 
-from healthvisit.access.requester import STAFF, Role
-from healthvisit.accounts import people, sessions
+from healthvisit.accounts import people
 from healthvisit.accounts.errors import TooManyAttempts
 from healthvisit.faces import door
 from healthvisit.faces.layout import headers
-from healthvisit.faces.sign_in import blueprint, consent, server
+from healthvisit.faces.sign_in import blueprint, browsing, consent, federation, server
 from healthvisit.programme import nhs_number
-
-HOME: dict[Role, str] = {
-    "parent": "/parents/",
-    "commissioner": "/commissioning/",
-    **dict.fromkeys(STAFF, "/tablet/"),
-    "administrator": "/account",
-    "support": "/account",
-}
 
 # Said alike for a name that nobody has and for a password that is wrong.
 NOT_RIGHT = "The name or the password is not right"
@@ -73,9 +66,7 @@ class Consent(Schema):
 @blueprint.get("/sign-in")
 @door.open_to_all
 def sign_in() -> Response:
-    if door.house().settings.mode == "production":
-        return _page("sign_in/not_connected.html", 200)
-    return _form(200, next_=request.args.get("next", ""))
+    return _form(200, next_=request.args.get("next", ""), afresh=request.args.get("afresh", ""))
 
 
 @blueprint.post("/sign-in")
@@ -83,7 +74,8 @@ def sign_in() -> Response:
 def enter() -> AnyResponse:
     here = door.house()
     if here.settings.mode == "production":
-        return _page("sign_in/not_connected.html", 403)
+        # No page of production shows this form.
+        return _form(403)
     try:
         form = SignIn().load(request.form)
     except ValidationError as error:
@@ -102,42 +94,60 @@ def enter() -> AnyResponse:
             named = people.named(server.accounts_connection(), form["name"])
             server.told("sign-in", "refused", account=named)
         return _form(400, errors={"name": NOT_RIGHT}, next_=form["next"])
-    with server.connected(writing=True):
-        connection = server.accounts_connection()
-        _end_session(connection)
-        server.told("sign-in", "done", account=person.id)
-        # A new id and a new form token: whatever the browser was given before is worth nothing now.
-        session.clear()
-        session[door.SESSION_ID] = sessions.begin(connection, person, at=at, life_s=here.settings.session_s)
-    return redirect(_local(form["next"]) or HOME[person.role], 303)
+    return browsing.entered(lambda: person, next_=form["next"])
 
 
 @blueprint.post("/sign-out")
 @door.open_to_all
 def sign_out() -> AnyResponse:
     with server.connected(writing=True):
-        _end_session(server.accounts_connection())
+        provider = browsing.left()
     session.clear()
-    answer = redirect("/", 303)
+    elsewhere = None if provider is None else federation.ends_at(provider)
+    answer: AnyResponse = redirect("/", 303)
+    if elsewhere is not None:
+        answer = browsing.leaving(elsewhere.address, title="You are signed out here", place=elsewhere.label)
     # Never "storage": it would take the visits that a tablet has not sent yet.
     answer.headers["Clear-Site-Data"] = '"cache"'
     return answer
 
 
+def _or_silently(view: Callable[[], AnyResponse]) -> Callable[[], AnyResponse]:
+    """An app that wants nobody to be asked anything (prompt=none) is told that nobody has signed in."""
+
+    @functools.wraps(view)
+    def asked() -> AnyResponse:
+        try:
+            return view()
+        except door.SignInNeeded:
+            if request.args.get("prompt") != "none":
+                raise
+            return server.login_required()
+
+    return asked
+
+
 @blueprint.get("/authorize")
+@_or_silently
 @door.admits(*door.PEOPLE)
 def authorize() -> AnyResponse:
     requester = door.requester()
     asking = _asked()
-    if isinstance(asking, Response):
+    if not isinstance(asking, server.Asking):
         return asking
     children = sorted(requester.children) if asking.needs_child else []
-    if asking.needs_child and requester.role != "parent":
-        return _consent(asking, 200)
-    if asking.needs_child and not children:
+    if asking.needs_child and requester.role == "parent" and not children:
         return server.decided(asking, requester, allowed=False, child=None)
-    if asking.client.first_party and len(children) <= 1:
+    is_parent_or_needs_none = requester.role == "parent" or not asking.needs_child
+    if (
+        asking.client.first_party
+        and "consent" not in asking.prompt
+        and is_parent_or_needs_none
+        and len(children) <= 1
+    ):
         return server.decided(asking, requester, allowed=True, child=children[0] if children else None)
+    if "none" in asking.prompt:
+        return server.consent_required(asking)
     return _consent(asking, 200)
 
 
@@ -146,7 +156,7 @@ def authorize() -> AnyResponse:
 def decide() -> AnyResponse:
     requester = door.requester()
     asking = _asked()
-    if isinstance(asking, Response):
+    if not isinstance(asking, server.Asking):
         return asking
     try:
         form = Consent().load(request.form)
@@ -171,8 +181,18 @@ def _bad_address(_error: server.BadAddress) -> Response:
     return _page("sign_in/bad_address.html", 400)
 
 
-def _asked() -> server.Asking | Response:
-    return server.asked_by(door.requester())
+def _asked() -> server.Asking | AnyResponse:
+    """What the app asks, unless the person must show again who they are before they are asked (OpenID Connect
+    Core 1.0, 3.1.2.1): then the way to sign in, which leads back here."""
+    asking = server.asked_by(door.requester())
+    if not isinstance(asking, server.Asking) or server.is_fresh(asking):
+        return asking
+    if "none" in asking.prompt:
+        return server.login_required()
+    # Said by ourselves, so that whoever comes back is not asked again and again.
+    since = {server.AFRESH_SINCE: str(int(door.house().clock().timestamp()))}
+    there = f"{request.path}?{urlencode(request.args.to_dict() | since)}"
+    return redirect("/sign-in?" + urlencode({"next": there, "afresh": "yes"}), 303)
 
 
 def _consent(asking: server.Asking, status: int, errors: dict[str, str] | None = None) -> Response:
@@ -215,14 +235,23 @@ def _children_by_name() -> list[tuple[str, str]]:
     )
 
 
-def _form(status: int, *, errors: dict[str, str] | None = None, next_: str = "") -> Response:
-    name = request.form.get("name", "")
+def _form(
+    status: int, *, errors: dict[str, str] | None = None, next_: str = "", afresh: str = ""
+) -> Response:
+    """The ways in: a button for each identity provider, and name and password where they are taken."""
+    name, here = request.form.get("name", ""), door.house()
+    ways, takes_password = federation.configured(), here.settings.mode == "demo"
+    if not ways and not takes_password:
+        return _page("sign_in/not_connected.html", status)
     return _page(
         "sign_in/sign_in.html",
         status,
         errors=errors or {},
         name=name if name.isprintable() else "",
-        next=_local(next_),
+        next=browsing.local(next_),
+        afresh="yes" if afresh == "yes" else "",
+        ways=ways,
+        takes_password=takes_password,
     )
 
 
@@ -232,26 +261,3 @@ def _page(template: str, status: int, **values: Any) -> Response:
 
 def _first(error: ValidationError) -> dict[str, str]:
     return {str(name): texts[0] for name, texts in error.messages_dict.items()}
-
-
-def _local(address: str) -> str:
-    """The address when it is a path of this service, else "": nobody is led elsewhere after signing in."""
-    parts = urlsplit(address) if address.isprintable() and "\\" not in address else None
-    if (
-        parts is None
-        or parts.scheme
-        or parts.netloc
-        or not address.startswith("/")
-        or address.startswith("//")
-    ):
-        return ""
-    return address
-
-
-def _end_session(connection: Any) -> None:
-    shown = session.get(door.SESSION_ID)
-    if isinstance(shown, str):
-        at = door.house().clock()
-        held = sessions.end(connection, shown, at=at)
-        if held is not None:
-            server.told("sign-out", "done", account=held)

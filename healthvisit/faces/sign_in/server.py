@@ -14,6 +14,7 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, ClassVar, NamedTuple, cast
 
@@ -36,12 +37,13 @@ from authlib.oauth2.rfc6749 import (
 )
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7636 import CodeChallenge, create_s256_code_challenge
+from authlib.oidc.core.errors import ConsentRequiredError, LoginRequiredError
 from flask import Response, g, request, session
 from werkzeug.datastructures import MultiDict
 
 from healthvisit.access import scopes
 from healthvisit.access.requester import STAFF, Requester, Role
-from healthvisit.accounts import attempts, clients, events, launches, people, sessions, tokens
+from healthvisit.accounts import attempts, clients, events, launches, people, providers, sessions, tokens
 from healthvisit.accounts.clients import ClientApp
 from healthvisit.accounts.errors import NotAdmitted, TooManyAttempts
 from healthvisit.accounts.launches import Launch
@@ -57,7 +59,11 @@ MOST_SCOPE = 2_000
 MOST_NONCE = 200
 # SMART backend services: a system's token lives five minutes at most, since it can always ask for another.
 SYSTEM_TOKEN_S = 300
+# What can be asked of how a person is asked. Our own: when they were last led to sign in for this request.
+PROMPTS = frozenset({"none", "login", "consent", "select_account"})
+AFRESH_SINCE = "afresh_since"
 _CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}\Z")
+_SECONDS = re.compile(r"[0-9]{1,10}\Z", re.ASCII)
 
 CONTEXTS: dict[Role, frozenset[scopes.Context]] = {
     "parent": frozenset({"patient", "user"}),
@@ -192,8 +198,10 @@ class CodeGrant(grants.AuthorizationCodeGrant):
         connection = accounts_connection()
         secret = session[door.SESSION_ID]
         life_s = here.settings.session_s
-        if "online_access" in request.payload.scope.split(" "):
-            # Good as long as the person is signed in, and no longer.
+        held = sessions.known(connection, hashed(secret), account=granted.requester.account)
+        is_online = "online_access" in request.payload.scope.split(" ")
+        if is_online or (held is not None and held.provider is not None):
+            # Good as long as the person is signed in, and no longer; so is what a provider's word gave.
             life_s = sessions.seconds_left(connection, secret, at=at)
         family = tokens.open_family(
             connection,
@@ -325,6 +333,11 @@ def _described(found: tokens.Standing) -> dict[str, Any]:
     }
     if found.kind == "access":
         answer |= {"token_type": "Bearer", "aud": door.house().settings.fhir_base}
+    held = sessions.known(accounts_connection(), family.session or "", account=family.account)
+    if held is not None:
+        # RFC 9470, 6.2: how, and when, the person showed who they are.
+        answer["auth_time"] = int(held.signed_in_at.timestamp())
+        answer |= {} if held.acr is None else {"acr": held.acr}
     return answer
 
 
@@ -430,10 +443,12 @@ class Server(AuthorizationServer):
             answer["refresh_token"] = user.successor or tokens.new_refresh(connection, family)
         fhir_user = people.fhir_user_of(connection, family.account)
         if grant_type == "authorization_code" and "openid" in granted.split(" "):
+            held = _held(connection, family)
             answer["id_token"] = here.access_tokens.id_token(
                 family,
                 at=at,
-                signed_in_at=_signed_in_at(connection, family),
+                signed_in_at=int(held.signed_in_at.timestamp()),
+                acr=held.acr,
                 nonce=user.nonce,
                 fhir_user=_address(fhir_user) if "fhirUser" in granted.split(" ") else None,
             )
@@ -455,16 +470,19 @@ class Server(AuthorizationServer):
         return answer
 
 
-def _signed_in_at(connection: Any, family: Family) -> int:
-    """Seconds since 1970. Raises InvalidGrantError where the session is no longer known."""
+def _held(connection: Any, family: Family) -> sessions.Held:
+    """The session in which it was granted. Raises InvalidGrantError where it is no longer known."""
     held = sessions.known(connection, family.session or "", account=family.account)
     if held is None:
         raise InvalidGrantError()
-    return int(held.started_at.timestamp())
+    return held
 
 
 class Asking(NamedTuple):
-    """A well-formed authorization request, not yet decided. launch: what a page of ours opened the app for."""
+    """A well-formed authorization request, not yet decided. launch: what a page of ours opened the app for.
+
+    prompt, max_age (seconds): how the person is to be asked, OpenID Connect Core 1.0, 3.1.2.1.
+    """
 
     grant: CodeGrant
     client: ClientApp
@@ -472,6 +490,8 @@ class Asking(NamedTuple):
     scope: str
     needs_child: bool
     launch: Launch | None
+    prompt: frozenset[str]
+    max_age: int | None
 
 
 def asked_by(requester: Requester) -> Asking | Response:
@@ -483,10 +503,9 @@ def asked_by(requester: Requester) -> Asking | Response:
         raise BadAddress
     redirect_uri = request.args.get("redirect_uri", "")
     with connected(writing=False):
-        client = server.query_client(request.args.get("client_id", ""))
-        if client is None or not client.check_redirect_uri(redirect_uri):
-            raise BadAddress
+        client = _addressed(redirect_uri)
         try:
+            prompt, max_age = _prompt()
             if request.args.get("response_type") != "code":
                 raise UnsupportedResponseTypeError("This response_type")
             grant = server.get_consent_grant(end_user=Granted(requester, None))
@@ -495,7 +514,58 @@ def asked_by(requester: Requester) -> Asking | Response:
             return _refused(error, redirect_uri)
     scope = request.args["scope"]
     needs_child = launch is None and _needs_child(scope)
-    return Asking(grant, client.app, redirect_uri, scope, needs_child, launch)
+    return Asking(grant, client.app, redirect_uri, scope, needs_child, launch, prompt, max_age)
+
+
+def login_required() -> Response:
+    """What an app is told that wants nobody to be asked, where somebody would have to sign in. Raises BadAddress."""
+    redirect_uri = request.args.get("redirect_uri", "")
+    with connected(writing=False):
+        _addressed(redirect_uri)
+        return _refused(LoginRequiredError(), redirect_uri)
+
+
+def consent_required(asking: Asking) -> Response:
+    """What an app is told that wants nobody to be asked, where somebody would have to agree."""
+    return _refused(ConsentRequiredError(), asking.redirect_uri)
+
+
+def is_fresh(asking: Asking) -> bool:
+    """Whether the person showed who they are as lately as the app wants."""
+    with connected(writing=False):
+        held = sessions.known(
+            accounts_connection(), hashed(session[door.SESSION_ID]), account=door.requester().account
+        )
+    if held is None:
+        return False
+    since = request.args.get(AFRESH_SINCE, "")
+    if _SECONDS.match(since):
+        asked_at = datetime.fromtimestamp(int(since), tz=UTC)
+        # What a provider's own clock says may be a little before.
+        if held.started_at >= asked_at <= held.signed_in_at + timedelta(seconds=providers.SKEW_S):
+            return True
+    if "login" in asking.prompt or "select_account" in asking.prompt or asking.max_age == 0:
+        return False
+    age_s = (door.house().clock() - held.signed_in_at).total_seconds()
+    return asking.max_age is None or age_s <= asking.max_age
+
+
+def _prompt() -> tuple[frozenset[str], int | None]:
+    prompt = frozenset(request.args.get("prompt", "").split(" ")) - {""}
+    max_age = request.args.get("max_age")
+    if not prompt <= PROMPTS or ("none" in prompt and len(prompt) > 1):
+        raise InvalidRequestError("The prompt is not one of those that can be asked for.")
+    if max_age is not None and not _SECONDS.match(max_age):
+        raise InvalidRequestError("The max_age is a number of seconds.")
+    return prompt, None if max_age is None else int(max_age)
+
+
+def _addressed(redirect_uri: str) -> Client:
+    """The app of the request, where the address is its own. Raises BadAddress."""
+    client = server.query_client(request.args.get("client_id", ""))
+    if client is None or not client.check_redirect_uri(redirect_uri):
+        raise BadAddress
+    return client
 
 
 def decided(asking: Asking, requester: Requester, *, allowed: bool, child: str | None) -> Response:

@@ -12,7 +12,8 @@ from werkzeug.exceptions import NotFound
 from healthvisit.accounts.clients import ASSERTION_ALGORITHMS
 from healthvisit.exact_json import dumps
 from healthvisit.faces import door
-from healthvisit.faces.sign_in import blueprint
+from healthvisit.faces.sign_in import blueprint, federation
+from healthvisit.faces.sign_in.server import PROMPTS
 
 CAPABILITIES = [
     "launch-ehr",
@@ -63,14 +64,15 @@ def authorization_server() -> Response:
 @blueprint.get("/.well-known/openid-configuration")
 @door.open_to_all
 def openid_configuration() -> Response:
-    """As the authorization server, and what its id tokens are like; in production none is issued yet."""
+    """As the authorization server, and what its id tokens are like; where nobody can sign in none is issued."""
     if not _people_sign_in():
         raise NotFound
     body = {
         **_server(),
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256"],
-        "claims_supported": ["iss", "aud", "sub", "iat", "exp", "auth_time", "nonce", "fhirUser"],
+        "claims_supported": ["iss", "aud", "sub", "iat", "exp", "auth_time", "nonce", "acr", "fhirUser"],
+        "prompt_values_supported": sorted(PROMPTS),
         "claims_parameter_supported": False,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
@@ -93,8 +95,8 @@ def _server() -> dict[str, Any]:
 
 
 def _people_sign_in() -> bool:
-    """In production no way for a person to sign in is connected yet, so no app can be launched."""
-    return door.house().settings.mode == "demo"
+    """Where no way for a person to sign in is connected, no app can be launched."""
+    return door.house().settings.mode == "demo" or bool(federation.configured())
 
 
 def _capabilities() -> list[str]:

@@ -244,6 +244,7 @@ def an_app(house: door.House) -> Flask:
     app.add_url_rule("/tablet/", "tablet", door.admits("health-visitor")(lambda: who()))
     app.add_url_rule("/commissioning/", "commissioning", door.admits("commissioner")(lambda: who()))
     door.install(app, house)
+    sign_in.federation.install(app)
     return app
 
 
