@@ -145,6 +145,14 @@ def opened_for_a_child(connection: Connection) -> list[ClientApp]:
     return [_app(row) for row in rows]
 
 
+def origins(connection: Connection) -> frozenset[str]:
+    """Where the pages of apps stand that may come in: scheme, host and port of their redirect addresses."""
+    app = tables.client_app.c
+    rows = connection.scalars(select(app.redirect_uris).where(app.active, app.redirect_uris != ""))
+    parts = [urlsplit(uri) for uris in rows for uri in uris.split("\n")]
+    return frozenset(f"{part.scheme}://{part.netloc}" for part in parts)
+
+
 def everything(connection: Connection) -> list[tuple[ClientApp, bool]]:
     """Every app that was ever registered, and whether it still may come in."""
     rows = connection.execute(select(tables.client_app).order_by(tables.client_app.c.client_id))
