@@ -10,7 +10,7 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -28,6 +28,7 @@ LONDON = ZoneInfo("Europe/London")
 DEMO_DAY = date(2021, 2, 15)
 # Kept, so that the demonstration's time runs on from one start to the next.
 OFFSET_FILE = Path("instance/clock-offset-days")
+NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 # The tablet is an app of the service itself. What a visit needs, and no more.
 TABLET = "healthvisit-tablet"
 TABLET_SCOPE = (
@@ -188,12 +189,13 @@ def close_quarter(shell: Shell, quarter: str) -> None:
 def forget(shell: Shell) -> None:
     """Delete tokens, keys and signed assertions that have ended; run it daily. No part of a child's record is
     touched."""
-    from healthvisit.accounts import clients, keys, launches, tokens
+    from healthvisit.accounts import clients, keys, launches, providers, tokens
 
     at = datetime.now(UTC)
     with shell.database.writing() as connection:
         tokens.forget(connection, at=at)
         launches.forget(connection, at=at)
+        providers.forget(connection, at=at)
         clients.forget_assertions(connection, at=at)
     keys.drop_ended(shell.settings.secrets_folder, at=at)
     click.echo("What had ended is forgotten.")
@@ -375,6 +377,158 @@ def _refuse_unknown(boroughs: tuple[str, ...]) -> None:
     unknown = set(boroughs) - set(BY_GSS)
     if unknown:
         raise click.UsageError(f"not a borough of Greater Manchester: {', '.join(sorted(unknown))}")
+
+
+@person.command("link")
+@click.argument("related_person")
+@click.option(
+    "--until",
+    type=click.DateTime(["%Y-%m-%d"]),
+    default=None,
+    help="first day on which the adult no longer sees the child",
+)
+@click.pass_obj
+def person_link(shell: Shell, related_person: str, until: datetime | None) -> None:
+    """From today on the adult of RELATED_PERSON, an id, sees the child that it names, signing in through NHS login.
+
+    For whoever has verified the relationship. The resource has the adult's NHS number, date of birth and family
+    name, by which they are known when they sign in; prints the id of their account.
+    """
+    from healthvisit.accounts import events, federated
+    from healthvisit.accounts.errors import BadRegistration
+    from healthvisit.record import ids
+    from healthvisit.record import record as the_record
+    from healthvisit.record.errors import RecordError
+
+    try:
+        with the_record.opened(
+            shell.database, service("person-link"), definitions=shell.definitions, at=shell.now()
+        ) as record:
+            known = record.read("RelatedPerson", related_person).json()
+    except RecordError as error:
+        raise click.ClickException("There is no such RelatedPerson.") from error
+    if known.get("active") is False or "end" in known.get("period", {}):
+        raise click.ClickException("This relationship is over in the record.")
+    numbers = {each.get("value") for each in known.get("identifier", ()) if each.get("system") == NHS_NUMBER}
+    names = (name for name in known.get("name", ()) if name.get("use") in (None, "official", "usual"))
+    name: dict[str, Any] = next(names, {})
+    try:
+        with shell.database.writing() as connection:
+            account = federated.link(
+                connection,
+                federated.Adult(
+                    number=numbers.pop() if len(numbers) == 1 else "",
+                    born_on=known.get("birthDate", ""),
+                    family=name.get("family", ""),
+                    given=" ".join(name.get("given", ())),
+                ),
+                child=known["patient"]["reference"].rpartition("Patient/")[2],
+                related_person=related_person,
+                from_on=shell.now().astimezone(LONDON).date(),
+                until_on=until.date() if until else None,
+            )
+            events.add(
+                connection,
+                "link",
+                "done",
+                at=datetime.now(UTC),
+                request=ids.next_id(),
+                account=account,
+            )
+    except BadRegistration as error:
+        raise click.ClickException(f"They were not linked: {error}") from error
+    click.echo(account)
+
+
+@main.group()
+def provider() -> None:
+    """The identity providers that people sign in through, of the file that HEALTHVISIT_IDENTITY_PROVIDERS names."""
+
+
+@provider.command("key")
+@click.argument("name")
+@click.pass_obj
+def provider_key(shell: Shell, name: str) -> None:
+    """Print the public JWK Set to register with the provider NAME; the key is made where there is none yet."""
+    import json
+
+    from healthvisit.accounts import keys, providers
+
+    try:
+        found = providers.read(
+            shell.settings.identity_providers, production=shell.settings.mode == "production"
+        )
+        if name not in found:
+            raise click.UsageError("The file names no such provider.")
+        keys.ensure(shell.settings.secrets_folder)
+        click.echo(json.dumps(providers.make_key(shell.settings.secrets_folder, found[name])))
+    except (providers.BadProvider, keys.Missing) as error:
+        raise click.ClickException(str(error)) from error
+
+
+@provider.command("workplaces")
+@click.argument("file", type=click.File("r", "utf-8-sig"))
+@click.pass_obj
+def provider_workplaces(shell: Shell, file: IO[str]) -> None:
+    """In which boroughs each organisation works: a CSV with organisation,borough,from,until. It takes the place of
+    the one before, and whose work it changes is signed out.
+
+    organisation: ODS code. borough: GSS code. from, until: days, YYYY-MM-DD; until is the first day after, or empty.
+    """
+    from healthvisit.accounts import federated
+    from healthvisit.accounts.errors import BadRegistration
+
+    rows = _rows(file, ("organisation", "borough", "from", "until"))
+    on = shell.now().astimezone(LONDON).date()
+    try:
+        given = [
+            federated.Workplace(
+                row["organisation"],
+                row["borough"],
+                date.fromisoformat(row["from"]),
+                date.fromisoformat(row["until"]) if row["until"] else None,
+            )
+            for row in rows
+        ]
+        with shell.database.writing() as connection:
+            changed = federated.set_workplaces(connection, given, on=on)
+    except (BadRegistration, ValueError) as error:
+        raise click.ClickException(f"The table is as it was: {error}") from error
+    click.echo(f"{len(given)} rows stand; the work of {changed} people changed.")
+
+
+@provider.command("roles")
+@click.argument("file", type=click.File("r", "utf-8-sig"))
+@click.pass_obj
+def provider_roles(shell: Shell, file: IO[str]) -> None:
+    """What each role code of staff means here: a CSV with role_code,role. It takes the place of the one before, and
+    whose work it changes is signed out."""
+    from healthvisit.accounts import federated
+    from healthvisit.accounts.errors import BadRegistration
+
+    rows = _rows(file, ("role_code", "role"))
+    roles = {row["role_code"]: row["role"] for row in rows}
+    try:
+        if len(roles) < len(rows):
+            raise BadRegistration("a role code stands twice")
+        with shell.database.writing() as connection:
+            changed = federated.set_posts(connection, roles, on=shell.now().astimezone(LONDON).date())
+    except BadRegistration as error:
+        raise click.ClickException(f"The table is as it was: {error}") from error
+    click.echo(f"{len(roles)} rows stand; the work of {changed} people changed.")
+
+
+def _rows(file: IO[str], columns: tuple[str, ...]) -> list[dict[str, str]]:
+    import csv
+
+    read = csv.DictReader(file, strict=True, restkey="more")
+    try:
+        rows = list(read)
+    except csv.Error as error:
+        raise click.ClickException(f"It is no CSV: {error}") from error
+    if tuple(read.fieldnames or ()) != columns or any("more" in row or None in row.values() for row in rows):
+        raise click.ClickException(f"The columns are {','.join(columns)}.")
+    return rows
 
 
 @main.group()

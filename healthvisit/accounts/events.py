@@ -12,7 +12,9 @@ from sqlalchemy import Connection, insert
 from healthvisit.accounts import tables
 from healthvisit.accounts.tables import microseconds
 
-Kind = Literal["sign-in", "sign-out", "consent", "launch", "token", "revoke", "end-session", "end-app"]
+Kind = Literal[
+    "sign-in", "sign-out", "consent", "launch", "token", "revoke", "end-session", "end-app", "link"
+]  # fmt: skip
 # held: too many attempts, so that nothing was looked at
 Outcome = Literal["done", "refused", "held"]
 
