@@ -9,7 +9,11 @@ from flask import Flask
 from healthvisit import definitions, exports, openapi
 from healthvisit.config import Settings
 from healthvisit.database import Database
-from healthvisit.faces import commissioning, door, layout, parents, rest, sign_in, tablet
+from healthvisit.faces import commissioning, door, layout, parents, rest, sign_in, staff, tablet
+
+
+class PassesPolicies(Exception):
+    """The database's own lock does not hold this service, and in production it must."""
 
 
 class _App(Flask):
@@ -19,17 +23,20 @@ class _App(Flask):
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The service as a WSGI app. Raises BadDefinition or a settings error rather than start half right."""
+    """The service as a WSGI app. Raises BadDefinition, PassesPolicies or a settings error rather than start half
+    right."""
     settings = settings or Settings.from_environ()
     house = door.House(
         settings=settings,
         database=Database(settings.database_url),
         definitions=definitions.load(settings.definitions_folder, settings.instruments()),
     )
+    if settings.mode == "production" and house.database.passes_policies():
+        raise PassesPolicies("HEALTHVISIT_DATABASE_URL is a login that owns tables, or a superuser's")
     app = _App(__name__, static_folder=None, template_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.body_limit_bytes
     layout.install(app)
-    for face in (rest, sign_in, tablet, parents, commissioning, layout):
+    for face in (rest, sign_in, tablet, staff, parents, commissioning, layout):
         app.register_blueprint(face.blueprint)
     openapi.install(app)
     door.install(app, house)

@@ -15,6 +15,7 @@ from healthvisit.exact_json import JSON
 from healthvisit.faces import door
 from healthvisit.faces.rest import capability
 from healthvisit.faces.sign_in import account, federation, opening, pages
+from healthvisit.faces.staff import moving
 from healthvisit.openapi import fhir
 from healthvisit.openapi.shapes import SCHEMAS, TEXT, ref, texts
 
@@ -57,6 +58,11 @@ OTHERS: dict[str, Says] = {
     "tablet.service_worker": Says("the tablet's service worker", "text/javascript"),
     "tablet.static": Says("a file of the tablet", "*/*", done=(200, 304)),
     "tablet.caseload": Says("what one health visitor's tablet carries", PLAIN),
+    "staff.moving": Says("children moving in and out", asked=("done",)),
+    "staff.offered": Says("offer a child to another service", sent=moving.Offering, done=(303,)),
+    "staff.accepted": Says("accept a child", sent=moving.Answering, done=(303,)),
+    "staff.declined": Says("decline a child", sent=moving.Answering, done=(303,)),
+    "staff.withdrawn": Says("take an offer back", sent=moving.Answering, done=(303,)),
     "parents.children": Says("a parent's children", done=(200, 302)),
     "parents.progress": Says("one child's progress"),
     "commissioning.overview": Says("digitisation by borough", asked=("quarter",)),

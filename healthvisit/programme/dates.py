@@ -129,3 +129,13 @@ class Quarter:
 
     def __str__(self) -> str:
         return f"{self.year}-{(self.year + 1) % 100:02} Q{self.number}"
+
+
+def working_days_since(day: date, on: date) -> int:
+    """Weekdays that have begun since a day, the day itself not counted: from Friday to Monday it is one.
+
+    Bank holidays are not known here and count as working days. 0 where `on` is not after the day.
+    """
+    days = max((on - day).days, 0)
+    weeks, rest = divmod(days, 7)
+    return weeks * 5 + sum((day + timedelta(days=each)).weekday() < 5 for each in range(1, rest + 1))

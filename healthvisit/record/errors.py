@@ -20,11 +20,13 @@ from typing import NamedTuple
 
 
 class Issue(NamedTuple):
-    """One fault. code: FHIR issue type; expression: FHIRPath of the element, "" where there is none."""
+    """One fault. code: FHIR issue type; expression: FHIRPath of the element, "" where there is none. detail: code
+    of CodeSystem refusal where an app can do more than show the text, else ""."""
 
     code: str
     diagnostics: str
     expression: str = ""
+    detail: str = ""
 
 
 class RecordError(Exception):

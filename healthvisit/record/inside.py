@@ -33,8 +33,8 @@ Current = Select[int, int | None, str, str, int, int, str, bytes]
 
 @dataclass(frozen=True)
 class Inside:
-    """One operation of one requester. event: its line in the audit. at: instant of the request; on: its civil
-    date in Europe/London.
+    """One operation of one requester. event: its line in the audit; events: where what it does besides is
+    told. at: instant of the request; on: its civil date in Europe/London.
     """
 
     connection: Connection
@@ -46,6 +46,7 @@ class Inside:
     event: Event
     permitted: Callable[[str, Letter], bool]
     seen: Callable[[str, str, int, int, str, bytes], "Version | None"]
+    events: list[Event]
 
     @property
     def moment(self) -> int:

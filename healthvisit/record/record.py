@@ -447,6 +447,7 @@ class Record:
                 event,
                 self._permitted,
                 self._seen,
+                self._events,
             )
 
     # What the interactions share

@@ -82,6 +82,37 @@ responsibility = Table(
     Index(None, "borough", "child_rid"),
 )
 
+# A child that one borough's service offers to another's, and what became of it. Rows are never deleted.
+transfer = Table(
+    "transfer",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("child_rid", Rid, ForeignKey("resource.rid"), nullable=False),
+    Column("from_borough", Text, nullable=False),
+    Column("to_borough", Text, nullable=False),
+    Column("offered_by", Text, nullable=False),  # account
+    Column("offered_at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),  # code of CodeSystem transfer-reason
+    Column("note", Text),
+    # the restricted papers of the child go with it
+    Column("restricted_handed_over", Boolean, nullable=False),
+    Column("state", Text, nullable=False),  # offered, accepted, declined or withdrawn
+    Column("settled_by", Text),  # account
+    Column("settled_at", BigInteger),
+    Column("settled_reason", Text),  # code of CodeSystem transfer-refusal, where it was declined
+    Column("episode", Text),  # id of the EpisodeOfCare that accepting began
+    Index(
+        "ix_transfer_offered",
+        "child_rid",
+        unique=True,
+        sqlite_where=text("state = 'offered'"),
+        postgresql_where=text("state = 'offered'"),
+    ),
+    Index(None, "to_borough", "state"),
+    Index(None, "from_borough", "state"),
+    Index(None, "child_rid", "state"),
+)
+
 # An NHS number is held once by a borough. The same number in two boroughs is held for a person to settle:
 # telling either borough would tell it where the child is.
 child_identifier = Table(

@@ -238,7 +238,7 @@ class Writer:
                 # An id that its readers were told is gone never comes back to life: they may have dropped it.
                 raise Gone("It was deleted. What is written anew gets its own id.", writing.place)
             if not before.writable:
-                raise Forbidden("Another service answers for this child now.", writing.place)
+                raise Forbidden([_moved("forbidden", writing.place)])
             if writing.expects is not None and writing.expects != before.version:
                 raise VersionConflict("The resource has changed since that version.", writing.place)
 
@@ -270,9 +270,44 @@ class Writer:
                 if (fault := references.fault(writing.body, reference, known))
             ]
             if faults:
-                raise Unprocessable(faults)
+                raise Unprocessable(self._told_of_moves(faults, referring, good))
             every |= found
         return every
+
+    def _told_of_moves(
+        self, faults: Sequence[Issue], referring: Sequence[Writing], good: Collection[str]
+    ) -> Sequence[Issue]:
+        """The faults; where the Patient is a child whom the requester's services once had, it is told so.
+
+        A tablet that was out while the child moved has answers that somebody must still get.
+        """
+        reading = self._within("r")
+        if not isinstance(reading, BoroughReach):
+            return faults
+        located = {
+            path: key[1]
+            for writing in referring
+            for path, reference in references.located(writing.body, writing.place)
+            if reference not in good and (key := references.literal(reference)) and key[0] == "Patient"
+        }
+        boroughs = frozenset[str]().union(*(limit.boroughs for limit in reading.limits("Patient")))
+        asked = select(resource.c.id).where(
+            resource.c.type == "Patient",
+            resource.c.id.in_(sorted(set(located.values()))),
+            resource.c.audience == "child",
+            resource.c.rid.in_(
+                select(responsibility_table.c.child_rid).where(
+                    responsibility_table.c.borough.in_(boroughs), responsibility_table.c.from_on <= self.on
+                )
+            ),
+        )
+        if reading.patient is not None:
+            asked = asked.where(resource.c.id == reading.patient)
+        once = set(self.connection.scalars(asked)) if located else set()
+        return [
+            _moved("business-rule", fault.expression) if located.get(fault.expression) in once else fault
+            for fault in faults
+        ]
 
     def _held(self, found: dict[Key, Target]) -> dict[Key, Target]:
         """Those of the targets that still stand, and that nobody deletes until this transaction ends.
@@ -344,7 +379,7 @@ class Writer:
                 answering = [each for each in made if each.episode_rid == writing.rid] or answering
             with _placed(writing):
                 if not writing.is_update and writing.type != "EpisodeOfCare" and child_rid not in writable:
-                    raise Forbidden("Another service answers for this child now.", writing.type)
+                    raise Forbidden([_moved("forbidden", writing.type)])
                 _refuse_before_birth(writing, births.get(child_rid))
                 day = ownership.day_of(writing.body) or self.on
                 author = ownership.author_borough(
@@ -715,6 +750,10 @@ def _refuse_other_children(writings: Sequence[Writing], child_rids: Mapping[Key,
                 if reference in strange
             )
             raise Unprocessable((Issue("business-rule", "It belongs to another child.", path),))
+
+
+def _moved(code: str, place: str) -> Issue:
+    return Issue(code, "Another service answers for this child now.", place, "child-moved")
 
 
 @contextmanager

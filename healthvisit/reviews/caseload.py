@@ -10,7 +10,7 @@ from healthvisit.exact_json import JSON
 from healthvisit.programme.boroughs import BY_GSS
 from healthvisit.programme.pathway import Window
 from healthvisit.record.record import Record
-from healthvisit.reviews import encounters, timeline, windows
+from healthvisit.reviews import encounters, moves, timeline, windows
 from healthvisit.reviews.reading import bodies, chunks
 
 MOST_CHILDREN = 1000
@@ -70,6 +70,7 @@ def of_practitioner(record: Record, practitioner: str | None, on: date) -> JSON:
         "places": dict(definitions.codes(f"{CANONICAL}/CodeSystem/place")),
         "practitioner_types": dict(definitions.codes(f"{CANONICAL}/CodeSystem/practitioner-type")),
         "truncated": truncated,
+        "moves": moves.of_requester(record, on),
         "children": sorted(rows, key=lambda row: _by_name(row["patient"])),
     }
 

@@ -12,6 +12,7 @@ from healthvisit.programme.dates import (
     age_days,
     born_to_turn,
     completed_months,
+    working_days_since,
 )
 
 days = st.dates(date(1990, 1, 1), date(2090, 12, 31))
@@ -132,3 +133,29 @@ def test_every_day_is_in_exactly_one_quarter(day):
 def test_quarters_follow_one_another_up_to_the_last():
     names = [str(quarter) for quarter in Quarter.parse("2019-20 Q3").until(Quarter.parse("2020-21 Q2"))]
     assert names == ["2019-20 Q3", "2019-20 Q4", "2020-21 Q1", "2020-21 Q2"]
+
+
+@pytest.mark.parametrize(
+    ("day", "on", "passed"),
+    [
+        ("2021-02-15", "2021-02-15", 0),
+        ("2021-02-15", "2021-02-16", 1),
+        ("2021-02-15", "2021-02-17", 2),
+        ("2021-02-19", "2021-02-20", 0),
+        ("2021-02-19", "2021-02-22", 1),
+        ("2021-02-20", "2021-02-22", 1),
+        ("2021-02-21", "2021-02-23", 2),
+        ("2021-02-15", "2021-03-15", 20),
+        ("2021-04-01", "2021-04-06", 3),
+        ("2021-02-16", "2021-02-15", 0),
+    ],
+)
+def test_working_days_are_weekdays_that_have_begun_since(day, on, passed):
+    assert working_days_since(date.fromisoformat(day), date.fromisoformat(on)) == passed
+
+
+@given(days, st.integers(0, 400))
+def test_each_weekday_is_one_working_day_more(day, length):
+    on = day + timedelta(days=length)
+    counted = sum((day + timedelta(days=each)).weekday() < 5 for each in range(1, length + 1))
+    assert working_days_since(day, on) == counted

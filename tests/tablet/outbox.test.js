@@ -131,6 +131,22 @@ test("what was received is not sent again", () => {
   assert.deepEqual(outbox.ready([received], Infinity), []);
 });
 
+test("a contact of a child whom another team has by now is kept, and says so", () => {
+  const coding = [{ system: "https://healthvisit.example/fhir/CodeSystem/refusal", code: "child-moved" }];
+  const body = {
+    resourceType: "OperationOutcome",
+    issue: [{ severity: "error", code: "forbidden", diagnostics: "Another service answers.", details: { coding } }],
+  };
+  for (const status of [403, 422]) {
+    const moved = outbox.answered(outbox.sending(anItem()), meaning(status, body, null, at), 0);
+    assert.equal(moved.state, "set-aside");
+    assert.equal(moved.moved, true);
+    assert.match(outbox.stateWords(moved, String), /another team has the child now; kept on this tablet/);
+  }
+  const others = { ...body, issue: [{ ...body.issue[0], details: { coding: [{ code: "child-moved" }] } }] };
+  assert.equal("moved" in meaning(403, others, null, at), false);
+});
+
 test("a refused contact that was sent again is no longer said to be waiting for anyone", () => {
   const refused = outbox.answered(outbox.sending(anItem()), meaning(422, null, null, at), 0);
   const replaced = { ...refused, replaced_by: "op-2" };

@@ -14,7 +14,7 @@ from typing import Literal
 from flask import Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
-from healthvisit.access.requester import Role
+from healthvisit.access.requester import STAFF, Role
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps
 from healthvisit.faces import door
@@ -22,9 +22,10 @@ from healthvisit.faces.rest import blueprint, exporting, wire
 from healthvisit.faces.rest.asked import Asked
 from healthvisit.faces.rest.interactions import APPS, SERVED
 from healthvisit.faces.rest.outcomes import CONTENT_TYPE, outcome
-from healthvisit.record import document, everything, lastn, package, terminology, trial
+from healthvisit.record import document, everything, lastn, package, terminology, transfers, trial
 from healthvisit.record.errors import Forbidden, Invalid, Issue
 from healthvisit.record.references import is_id
+from healthvisit.reviews import moves
 
 Level = Literal["system", "type", "instance"]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -108,6 +109,56 @@ def _package(asked: Asked) -> Response:
     return _json(found)
 
 
+def _offer(asked: Asked) -> Response:
+    with door.record(writing=True) as record:
+        answer = transfers.offer(
+            record,
+            asked.id,
+            to=_needed(asked, "to"),
+            reason=_needed(asked, "reason"),
+            note=asked.word("note"),
+            hand_over_restricted=_flag(asked, "restricted"),
+        )
+    return _json(dumps(moves.settled(answer)))
+
+
+def _accept(asked: Asked) -> Response:
+    with door.record(writing=True) as record:
+        answer = transfers.accept(record, _needed(asked, "transfer"))
+    return _json(dumps(moves.settled(answer)))
+
+
+def _decline(asked: Asked) -> Response:
+    with door.record(writing=True) as record:
+        answer = transfers.decline(record, _needed(asked, "transfer"), reason=_needed(asked, "reason"))
+    return _json(dumps(moves.settled(answer)))
+
+
+def _withdraw(asked: Asked) -> Response:
+    with door.record(writing=True) as record:
+        answer = transfers.withdraw(record, _needed(asked, "transfer"))
+    return _json(dumps(moves.settled(answer)))
+
+
+def _transfers(_asked: Asked) -> Response:
+    with door.record() as record:
+        return _json(dumps(moves.parameters(record, door.today())))
+
+
+def _needed(asked: Asked, name: str) -> str:
+    found = asked.word(name)
+    if found is None:
+        raise Invalid((Issue("required", "This parameter is needed.", name),))
+    return found
+
+
+def _flag(asked: Asked, name: str) -> bool:
+    found = asked.word(name) or "false"
+    if found not in ("true", "false"):
+        raise Invalid((Issue("value", "true or false is needed.", name),))
+    return found == "true"
+
+
 OPERATIONS: tuple[Operation, ...] = (
     Operation("everything", "Patient-everything", ("instance",), _everything, "Patient", paged=True),
     Operation(
@@ -128,6 +179,21 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("export", "export", ("system",), exporting.kick_off, roles=exporting.ROLES),
     Operation("export", "patient-export", ("type",), exporting.kick_off, "Patient", roles=exporting.ROLES),
     Operation("export", "group-export", ("instance",), exporting.kick_off, "Group", roles=exporting.ROLES),
+    Operation(
+        "offer-transfer",
+        "Patient-offer-transfer",
+        ("instance",),
+        _offer,
+        "Patient",
+        methods=("POST",),
+        roles=STAFF,
+    ),
+    Operation("accept-transfer", "accept-transfer", ("system",), _accept, methods=("POST",), roles=STAFF),
+    Operation("decline-transfer", "decline-transfer", ("system",), _decline, methods=("POST",), roles=STAFF),
+    Operation(
+        "withdraw-transfer", "withdraw-transfer", ("system",), _withdraw, methods=("POST",), roles=STAFF
+    ),
+    Operation("transfers", "transfers", ("system",), _transfers, roles=STAFF),
 )
 
 

@@ -11,7 +11,8 @@ from werkzeug.exceptions import HTTPException
 
 from healthvisit.access.scopes import UnknownScope
 from healthvisit.database import Unavailable
-from healthvisit.exact_json import Malformed, dumps
+from healthvisit.definitions import CANONICAL
+from healthvisit.exact_json import JSON, Malformed, dumps
 from healthvisit.faces import door
 from healthvisit.record import errors
 
@@ -30,6 +31,8 @@ STATUS: dict[type[errors.RecordError], int] = {
     errors.TooMany: 429,
 }
 
+REFUSALS = f"{CANONICAL}/CodeSystem/refusal"
+
 _HTTP_CODES = {401: "login", 403: "forbidden", 404: "not-found", 405: "not-supported", 406: "not-supported",
                413: "too-costly", 415: "not-supported"}  # fmt: skip
 
@@ -43,6 +46,7 @@ def outcome(issues: Sequence[errors.Issue], status: int, *, severity: str = "err
             {
                 "severity": severity,
                 "code": issue.code,
+                **({"details": _details(issue.detail)} if issue.detail else {}),
                 "diagnostics": issue.diagnostics,
                 **({"expression": [issue.expression]} if issue.expression else {}),
             }
@@ -50,6 +54,10 @@ def outcome(issues: Sequence[errors.Issue], status: int, *, severity: str = "err
         ],
     }
     return Response(dumps(body), status, content_type=CONTENT_TYPE)
+
+
+def _details(code: str) -> JSON:
+    return {"coding": [{"system": REFUSALS, "code": code}]}
 
 
 def of(error: errors.RecordError | Unavailable) -> Response:

@@ -15,6 +15,18 @@ import * as vault from "./vault.js";
  *   gestation: {weeks: number, days: number} | null, reviews: Review[], is_departed?: boolean}} Child
  *   is_departed: no longer on the caseload, kept here because something about the child is not sent yet
  *
+ * @typedef {object} Move a child who is offered to a team
+ * @property {string} transfer
+ * @property {string} state
+ * @property {string} name
+ * @property {string | null} born
+ * @property {string | null} nhs_number
+ * @property {string | null} from name of the borough, null where the tablet is not told
+ * @property {string} to
+ * @property {string} offered_on
+ * @property {number} working_days
+ * @property {boolean} is_long
+ *
  * @typedef {object} Caseload as GET /tablet/caseload gives it
  * @property {string} as_at
  * @property {string} server_now
@@ -24,6 +36,7 @@ import * as vault from "./vault.js";
  * @property {import("./asq3.js").Pack | null} pack
  * @property {Record<string, string>} places
  * @property {Record<string, string>} practitioner_types
+ * @property {Record<"arriving" | "leaving" | "arrived", Move[]>} [moves] children on their way between two teams
  * @property {boolean} [truncated] more children than are listed
  * @property {Child[]} children
  *

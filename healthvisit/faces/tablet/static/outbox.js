@@ -31,10 +31,11 @@ const LONGEST_WAIT_S = 300;
  * @property {string | null} reference "Encounter/…", from the server
  * @property {string | null} reason the server's reason, where it was refused
  * @property {object[] | null} results Observations the server made, null until read
+ * @property {boolean} [moved] refused because another team answers for the child by now
  * @property {string} [replaced_by] the operation under which a refused one was sent again
  *
  * @typedef {{kind: "received", reference: string, at: string}
- *   | {kind: "refused", reason: string}
+ *   | {kind: "refused", reason: string, moved?: true}
  *   | {kind: "sign-in"}
  *   | {kind: "no-answer", wait_s?: number}} Answer
  */
@@ -90,7 +91,7 @@ export function answered(item, answer, nowMs) {
     case "received":
       return { ...item, state: "received", reference: answer.reference, received_at: answer.at, reason: null };
     case "refused":
-      return { ...item, state: "set-aside", reason: answer.reason };
+      return { ...item, state: "set-aside", reason: answer.reason, ...(answer.moved && { moved: true }) };
     case "sign-in":
       return { ...item, state: "waiting", not_before_ms: 0 };
     case "no-answer":
@@ -138,8 +139,9 @@ export function stateWords(item, clock) {
     case "received":
       return `Received ${clock(/** @type {string} */ (item.received_at))}, reference ${item.reference}`;
     case "set-aside":
-      return item.replaced_by
-        ? "Not accepted by the server; sent again after"
+      if (item.replaced_by) return "Not accepted by the server; sent again after";
+      return item.moved
+        ? "Not stored: another team has the child now; kept on this tablet"
         : "Not accepted by the server, kept on this tablet";
   }
 }

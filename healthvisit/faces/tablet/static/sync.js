@@ -48,7 +48,21 @@ export function meaning(status, body, retryAfter, at) {
     const wait = Number(retryAfter);
     return retryAfter !== null && wait >= 0 ? { kind: "no-answer", wait_s: wait } : { kind: "no-answer" };
   }
-  return { kind: "refused", reason: reasonWords(status, body) };
+  const refused = { kind: /** @type {"refused"} */ ("refused"), reason: reasonWords(status, body) };
+  return isMoved(body) ? { ...refused, moved: true } : refused;
+}
+
+/**
+ * Whether another team answers for the child by now: the one refusal that only people can settle.
+ * @param {any} body OperationOutcome or anything
+ */
+function isMoved(body) {
+  const issues = body?.resourceType === "OperationOutcome" ? (body.issue ?? []) : [];
+  return issues.some((/** @type {any} */ issue) =>
+    (issue.details?.coding ?? []).some(
+      (/** @type {any} */ coding) => coding.code === "child-moved" && coding.system?.endsWith("/CodeSystem/refusal"),
+    ),
+  );
 }
 
 /** @param {number} status @param {any} body OperationOutcome or anything */

@@ -124,6 +124,13 @@ function aside(item) {
     h("h2", { class: "nhsuk-heading-m" }, "Why it was not accepted"),
     h("p", { class: "hv-reason" }, item.reason),
     h("p", null, "Nothing is lost: your answers are still on this tablet."),
+    item.moved
+      ? h(
+          "p",
+          null,
+          "Tell your team lead. The team that has the child now can record what you saw from this screen; if the child comes back to your team, send it again.",
+        )
+      : null,
   ];
 }
 

@@ -53,6 +53,7 @@ export function today(app) {
           )
         : null,
       unfinished(app),
+      moving(app),
       h(
         "div",
         { class: "hv-choices", role: "group", "aria-label": "Which reviews to list" },
@@ -150,6 +151,48 @@ function unfinished(app) {
           ),
         );
       }),
+    ),
+  );
+}
+
+/**
+ * Children who wait between two teams. They are answered on a page, which needs a signal.
+ * @param {App} app
+ */
+function moving(app) {
+  const moves = app.notebook?.caseload?.moves;
+  if (!moves || moves.arriving.length + moves.leaving.length === 0) return null;
+  const rows = [...moves.arriving.map((move) => moveRow(move, true)), ...moves.leaving.map((move) => moveRow(move, false))];
+  return h(
+    "section",
+    { class: "hv-unfinished", "aria-label": "Moving in and out" },
+    h("h2", { class: "nhsuk-heading-m hv-list-heading" }, "Moving in and out"),
+    h("ul", { class: "hv-list", id: "moves" }, rows),
+  );
+}
+
+/** @param {import("../notebook.js").Move} move @param {boolean} isArriving */
+function moveRow(move, isArriving) {
+  const facts = [
+    move.born ? `Born ${/^\d{4}-\d{2}-\d{2}$/.test(move.born) ? shortDate(move.born) : move.born}` : "Birthday not known",
+    move.nhs_number ? `NHS ${nhsNumberWords(move.nhs_number)}` : "NHS number not known",
+  ];
+  const where = isArriving ? `Offered to your team${move.from ? ` by ${move.from}` : ""}` : `Offered to ${move.to}`;
+  return h(
+    "li",
+    { class: "hv-list__item" },
+    h(
+      "a",
+      { class: "hv-row", href: "/staff/moves" },
+      h("span", { class: "hv-row__name" }, move.name || "A child without a name yet"),
+      h("span", { class: "hv-row__who" }, facts.map((fact) => h("span", { class: "hv-nowrap" }, fact))),
+      h(
+        "span",
+        { class: "hv-row__line" },
+        `${where} on ${shortDate(move.offered_on)} `,
+        move.state === "declined" ? tag("Declined", "orange") : null,
+        move.is_long ? tag(`Waiting ${counted(move.working_days, "working day")}`, "red") : null,
+      ),
     ),
   );
 }
