@@ -24,6 +24,7 @@ from sqlalchemy import (
     create_engine,
     event,
     select,
+    text,
 )
 from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.util import LRUCache
@@ -190,12 +191,26 @@ class Database:
         except Unavailable:
             return False
 
+    def passes_policies(self) -> bool:
+        """Whether the server's policies do not hold this login: it owns tables, or is a superuser. Raises
+        Unavailable."""
+        if self.is_sqlite:
+            return False
+        with self.reading() as connection:
+            return bool(connection.scalar(text(_PASSES)))
+
     def dispose(self) -> None:
         while self._idle:
             self._idle.pop().close()
         self.engine.dispose()
         self._readers.dispose()
 
+
+_PASSES = """
+SELECT rolsuper OR rolbypassrls OR EXISTS (
+    SELECT 1 FROM pg_class WHERE relowner = pg_roles.oid AND relnamespace = to_regnamespace(current_schema()))
+FROM pg_roles WHERE rolname = current_user
+"""
 
 _OF = "database"
 
@@ -211,14 +226,14 @@ def beside(connection: Connection, told: Told) -> Iterator[Connection]:
 
 
 @contextmanager
-def opening(connection: Connection, name: str) -> Iterator[None]:
+def opening(connection: Connection, name: str, asked: str = "") -> Iterator[None]:
     """What the server's policies keep for one purpose of the service itself is open to this connection in the
-    block. name: of the purpose (record/within.py)."""
+    block. name: of the purpose (record/within.py). asked: what it is open for, where that is one thing."""
     if connection.dialect.name == "sqlite":
         yield
         return
     teller = _teller(connection)
-    teller.open(name)
+    teller.open((("opening", name), ("asked", asked)))
     try:
         yield
     finally:
@@ -240,11 +255,11 @@ class _Teller:
     def begin(self, told: Told, for_transaction: bool) -> None:
         self._wanted, self._for_transaction = told, for_transaction
 
-    def open(self, name: str) -> None:
-        self._wanted = (*self._wanted, ("opening", name))
+    def open(self, also: Told) -> None:
+        self._wanted += also
 
     def close(self) -> None:
-        self._wanted = self._wanted[:-1]
+        self._wanted = self._wanted[:-2]
 
     def end(self) -> None:
         """Nothing that is asked from now on is asked for the one before, whoever asks and however."""
