@@ -54,6 +54,7 @@ PEOPLE: tuple[Role, ...] = (*STAFF, "administrator", "support", "parent", "commi
 _ROLES = frozenset({*PEOPLE, "system-client"})
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*)\Z", re.IGNORECASE)
 _MARK = "_door_admits"
+_NO_COOKIE = "_door_takes_no_cookie"
 
 _forms = CSRFProtect()
 
@@ -206,7 +207,7 @@ def open_to_all(view: Callable[P, R]) -> Callable[P, R]:
 
 def without_cookie(view: Callable[P, R]) -> Callable[P, R]:
     """Mark a view that never looks at a cookie, so that a form token would guard nothing."""
-    _forms.exempt(view)
+    setattr(view, _NO_COOKIE, True)
     return view
 
 
@@ -267,10 +268,13 @@ def _before() -> None:
     _check_marked(current_app, request.endpoint)
     if takes_token(request.path) or request.method in ("GET", "HEAD", "OPTIONS"):
         return
+    if hasattr(current_app.view_functions[request.endpoint], _NO_COOKIE):
+        # What the page of an app elsewhere sends here is worth what it says, and no more.
+        return
     # A browser states where a form was sent from, even where a token leaked.
     if request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
         raise BadRequest("The form was sent from another site.")
-    _forms.protect(apply_exemptions=True)
+    _forms.protect()
 
 
 def _after(response: Response) -> Response:

@@ -3,7 +3,7 @@
 import pytest
 
 from healthvisit.accounts import clients
-from tests.faces.sign_in.a_service import READER
+from tests.faces.sign_in.a_service import READER, TABLET, TABLET_URI, VERIFIER
 
 READERS = "https://reader.example"
 PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
@@ -68,3 +68,14 @@ def test_a_script_of_an_app_that_sends_a_cookie_along_is_nobody(service):
     browser = service.browser().signed_in("gemma")
     answer = browser.client.get("/fhir/Probe", headers={"Origin": READERS})
     assert answer.status_code == 401
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "same-origin"])
+def test_the_page_of_an_app_gets_its_token_from_wherever_it_stands(service, site):
+    code = service.browser().signed_in("gemma").code()
+    sent = {
+        "grant_type": "authorization_code", "client_id": TABLET, "redirect_uri": TABLET_URI, "code": code,
+        "code_verifier": VERIFIER,
+    }  # fmt: skip
+    answer = service.app.test_client().post("/token", data=sent, headers={"Sec-Fetch-Site": site})
+    assert answer.status_code == 200
