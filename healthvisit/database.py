@@ -112,8 +112,13 @@ class Database:
                 return None
         known = [(connection, _teller(connection).known) for connection in list(self._idle)]
         same = [connection for connection, before in known if before == told]
-        # Who is nobody is asked for between any two others: those connections are left to it.
-        others = [connection for connection, before in known if told and before not in ((), told)]
+        # Who is nobody is asked for between any two others: those connections are left to it. One on which something
+        # was opened is nobody's any more, and so is one of which nobody can tell.
+        others = [
+            connection
+            for connection, before in known
+            if before not in ((), told) and (told or before is None or "opening" in dict(before))
+        ]
         for connection in (*same, *others):
             try:
                 self._idle.remove(connection)
