@@ -302,6 +302,51 @@ def who_saw(shell: Shell, child: str) -> None:
         )
 
 
+@main.group()
+def relationship() -> None:
+    """Which adult may see which child."""
+
+
+@relationship.command("list")
+@click.argument("child")
+@click.pass_obj
+def relationship_list(shell: Shell, child: str) -> None:
+    """Every adult's account that may, or once might, see CHILD, the id of a Patient. Asking is an event too."""
+    from healthvisit.accounts import relationships
+    from healthvisit.record import audit
+
+    with shell.database.writing() as connection:
+        if (
+            audit.of_command(
+                connection, service("relationship-list"), child, "relationship-list", at=shell.now()
+            )
+            is None
+        ):
+            raise click.ClickException("There is no such Patient.")
+        found = relationships.of_child(connection, child)
+    for each in found:
+        until = "withdrawn" if each.withdrawn else str(each.until_on or "-")
+        click.echo(f"{each.account}\t{each.from_on}\t{until}")
+
+
+@relationship.command("end")
+@click.option("--account", required=True, help="id of the adult's account, as relationship list has it")
+@click.option("--child", required=True, help="id of the Patient")
+@click.pass_obj
+def relationship_end(shell: Shell, account: str, child: str) -> None:
+    """From the next request on the adult and their apps see the child no more. Other adults are untouched."""
+    from healthvisit.accounts import events, relationships
+    from healthvisit.record import audit, ids
+
+    at = datetime.now(UTC)
+    with shell.database.writing() as connection:
+        if not relationships.withdraw(connection, account=account, child=child, at=at):
+            raise click.ClickException("This account has no standing relationship with this child.")
+        events.add(connection, "end-relationship", "done", at=at, request=ids.next_id(), account=account)
+        audit.of_command(connection, service("relationship-end"), child, "relationship-end", at=shell.now())
+    click.echo("It is ended.")
+
+
 @main.command()
 @click.option("--at-once", is_flag=True, help="a key was stolen: every token is refused on its next use")
 @click.pass_obj

@@ -13,7 +13,8 @@ from healthvisit.accounts import tables
 from healthvisit.accounts.tables import microseconds
 
 Kind = Literal[
-    "sign-in", "sign-out", "consent", "launch", "token", "revoke", "end-session", "end-app", "link"
+    "sign-in", "sign-out", "consent", "launch", "token", "revoke", "end-session", "end-app", "link",
+    "end-relationship",
 ]  # fmt: skip
 # held: too many attempts, so that nothing was looked at
 Outcome = Literal["done", "refused", "held"]

@@ -165,6 +165,12 @@ def requester() -> Requester:
     return cast(Requester, g.requester)
 
 
+def asked_again() -> Requester:
+    """Who asks, as the account stands by now: for an answer that is long on its way. Raises as `requester`."""
+    g.pop("requester", None)
+    return requester()
+
+
 @contextmanager
 def record(writing: bool = False) -> Iterator[Record]:
     """The record as this requester reaches it: one request, one transaction."""

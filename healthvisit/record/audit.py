@@ -407,6 +407,20 @@ def who_saw(database: Database, requester: Requester, child: str, *, at: datetim
     return None if rid is None else [Access(**row._mapping) for row in found]
 
 
+def of_command(
+    connection: Connection, requester: Requester, child: str, what: str, *, at: datetime
+) -> int | None:
+    """Tell in this transaction what a shell command did about a child; the child's row, None where there is no
+    such Patient and nothing is told. what: the command's name."""
+    rid: int | None = connection.scalar(
+        select(resource.c.rid).where(resource.c.type == "Patient", resource.c.id == child)
+    )
+    if rid is not None:
+        event = Event("operation", "Patient", child, child_rid=rid, detail=what)
+        put(connection, told([event], requester, at=at, request=ids.next_id()))
+    return rid
+
+
 def _rids(type_: str, ids_: Sequence[str], reach: Reach, at: datetime) -> Any:
     # Only what can be read: an event must not tell that a child out of reach exists.
     followed = predicate.followed_then(reach, predicate.moment(reach, at))

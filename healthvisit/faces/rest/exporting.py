@@ -2,10 +2,11 @@
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 
-from flask import Response, request
+from flask import Response, request, stream_with_context
 
 from healthvisit.access.requester import STAFF, Role
 from healthvisit.accounts import people
@@ -15,7 +16,7 @@ from healthvisit.faces.rest import blueprint, wire
 from healthvisit.faces.rest.asked import Asked
 from healthvisit.faces.rest.outcomes import outcome
 from healthvisit.record import export, instants
-from healthvisit.record.errors import Invalid, Issue, NotFound
+from healthvisit.record.errors import Forbidden, Invalid, Issue, NotFound
 from healthvisit.record.export import File
 
 # Parents see a view of the record, resource by resource: there is nothing of it in files.
@@ -103,24 +104,39 @@ def file(job: str, name: str) -> Response:
     packed = request.accept_encodings.quality("gzip") > 0 and request.method != "HEAD"
     # Opened here, so that a file that was deleted a moment ago is an error and no half answer.
     blocks = _blocks(door.house().settings.export_folder / found)
-    answer = Response(_packed(blocks) if packed else blocks, content_type=_NDJSON)
+    admitted = _while_admitted(blocks)
+    answer = Response(stream_with_context(_packed(admitted) if packed else admitted), content_type=_NDJSON)
     if packed:
         answer.headers["Content-Encoding"] = "gzip"
     answer.headers["Vary"] = "Accept-Encoding"
     return answer
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
+def _blocks(path: Path) -> Generator[bytes, None, None]:
     if not path.is_file():
         raise NotFound
     opened = path.open("rb")
 
-    def read() -> Iterator[bytes]:
+    def read() -> Generator[bytes, None, None]:
         with opened:
             while block := opened.read(BLOCK):
                 yield block
 
     return read()
+
+
+def _while_admitted(blocks: Generator[bytes, None, None]) -> Iterator[bytes]:
+    """The blocks, for as long as the token stands and the account works for the same boroughs in the same role.
+
+    Else it raises, and the connection breaks off: an answer that ended well would be taken for the whole file.
+    """
+    asked = door.requester()
+    with closing(blocks):
+        for block in blocks:
+            yield block
+            now = door.asked_again()
+            if now.role != asked.role or not now.boroughs >= asked.boroughs:
+                raise Forbidden("What the account may reach has changed since.")
 
 
 def _packed(blocks: Iterator[bytes]) -> Iterator[bytes]:
