@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import click
@@ -29,6 +30,9 @@ DEMO_DAY = date(2021, 2, 15)
 # Kept, so that the demonstration's time runs on from one start to the next.
 OFFSET_FILE = Path("instance/clock-offset-days")
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
+SDS_USER = "https://fhir.nhs.uk/Id/sds-user-id"
+SDS_PROFILE = "https://fhir.nhs.uk/Id/sds-role-profile-id"
+ODS = "https://fhir.nhs.uk/Id/ods-organization-code"
 # The tablet is an app of the service itself. What a visit needs, and no more.
 TABLET = "healthvisit-tablet"
 TABLET_SCOPE = (
@@ -561,6 +565,61 @@ def provider_roles(shell: Shell, file: IO[str]) -> None:
     except BadRegistration as error:
         raise click.ClickException(f"The table is as it was: {error}") from error
     click.echo(f"{len(roles)} rows stand; the work of {changed} people changed.")
+
+
+@provider.command("staff")
+@click.argument("file", type=click.File("r", "utf-8-sig"))
+@click.pass_obj
+def provider_staff(shell: Shell, file: IO[str]) -> None:
+    """Enter staff in the record: a CSV with user,profile,organisation,given,family. Who is there already is left.
+
+    user: SDS user id. profile: SDS role profile id. organisation: ODS code. Whoever signs in is known by the first
+    as a Practitioner: whose caseload a tablet carries, and who an app is told that they are.
+    """
+    from healthvisit.record import record as the_record
+    from healthvisit.record.errors import RecordError
+
+    rows = _rows(file, ("user", "profile", "organisation", "given", "family"))
+    if not all(value.strip() for row in rows for value in row.values()):
+        raise click.ClickException("Nobody was entered: a value is missing.")
+
+    def found(system: str, value: str) -> str:
+        return urlencode({"identifier": f"{system}|{value}"})
+
+    try:
+        with the_record.opened(
+            shell.database,
+            service("provider-staff"),
+            definitions=shell.definitions,
+            at=shell.now(),
+            writing=True,
+        ) as record:
+            for row in rows:
+                person = record.create(
+                    "Practitioner",
+                    {
+                        "resourceType": "Practitioner",
+                        "identifier": [{"system": SDS_USER, "value": row["user"]}],
+                        "active": True,
+                        "name": [{"family": row["family"], "given": row["given"].split()}],
+                    },
+                    if_none_exist=found(SDS_USER, row["user"]),
+                )
+                record.create(
+                    "PractitionerRole",
+                    {
+                        "resourceType": "PractitionerRole",
+                        "identifier": [{"system": SDS_PROFILE, "value": row["profile"]}],
+                        "active": True,
+                        "practitioner": {"reference": f"Practitioner/{person.version.id}"},
+                        "organization": {"identifier": {"system": ODS, "value": row["organisation"]}},
+                    },
+                    if_none_exist=found(SDS_PROFILE, row["profile"]),
+                )
+    except RecordError as error:
+        said = "; ".join(issue.diagnostics for issue in error.issues)
+        raise click.ClickException(f"Nobody was entered: {said}") from error
+    click.echo(f"{len(rows)} rows stand in the record.")
 
 
 def _rows(file: IO[str], columns: tuple[str, ...]) -> list[dict[str, str]]:

@@ -10,6 +10,7 @@ from healthvisit.accounts import tables
 from healthvisit.cli import main
 from healthvisit.programme.nhs_number import test_number as number_of
 from healthvisit.record import record as the_record
+from healthvisit.record.tables import resource
 from tests import builders
 from tests.builders import BOROUGHS
 
@@ -76,6 +77,19 @@ def test_what_a_role_code_means_here(shell, furnished):
     for bad in ("role_code,role\nR1,parent\n", "role_code,role\nR1,support\nR1,team-lead\n", "code,role\n"):
         assert shell("provider", "roles", "-", typed=bad).exit_code == 1
         assert kept(furnished, tables.post) == before
+
+
+def test_staff_are_entered_once(shell, furnished):
+    good = "user,profile,organisation,given,family\nuid-1,rp-1,INV1,Wren,Quill\nuid-1,rp-2,INV2,Wren,Quill\n"
+    for _ in range(2):
+        done = shell("provider", "staff", "-", typed=good)
+        assert done.exit_code == 0, done.output
+        entered = [row["type"] for row in kept(furnished, resource)]
+        assert entered.count("Practitioner") == 1
+        assert entered.count("PractitionerRole") == 2
+    for bad in ("user\nuid-2\n", good + "uid-3,rp-3,INV1,,Quill\n"):
+        assert shell("provider", "staff", "-", typed=bad).exit_code == 1
+    assert len(kept(furnished, resource)) == len([*entered])
 
 
 @pytest.fixture

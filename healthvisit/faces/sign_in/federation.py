@@ -19,7 +19,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as AnyResponse
 
-from healthvisit.access.requester import Requester
+from healthvisit.access.requester import STAFF, Requester
 from healthvisit.access.scopes import parse
 from healthvisit.accounts import attempts, federated, providers, sessions
 from healthvisit.accounts.errors import TooManyAttempts
@@ -42,8 +42,6 @@ LEAST_BETWEEN_S = 60
 SCOPES = {"cis2": "openid profile nationalrbacaccess selectedrole", "nhs-login": "openid profile"}
 VTR = f'["{providers.P9[0]}","{providers.P9[1]}","{providers.P9[2]}"]'
 SDS_USER = "https://fhir.nhs.uk/Id/sds-user-id"
-SDS_PROFILE = "https://fhir.nhs.uk/Id/sds-role-profile-id"
-ODS = "https://fhir.nhs.uk/Id/ods-organization-code"
 
 _STATUS = {"over": HTTPStatus.BAD_REQUEST, "unreachable": HTTPStatus.SERVICE_UNAVAILABLE}
 
@@ -309,8 +307,7 @@ def _staff(provider: Provider, subject: str, who: JSON) -> Callable[[], Person]:
     with connected(writing=False):
         work = federated.work_of(accounts_connection(), selected, on=on)
         federated.check_open(accounts_connection(), provider, subject)
-    # Before the account: who cannot be entered in the record is not admitted.
-    practitioner = _practitioner(selected)
+    practitioner = _practitioner(selected, work)
     return lambda: federated.admit_staff(
         accounts_connection(), provider, subject, selected, work, fhir_user=practitioner, on=on
     )
@@ -321,46 +318,23 @@ def _parent(provider: Provider, subject: str, who: JSON) -> Callable[[], Person]
     return lambda: federated.admit_parent(accounts_connection(), provider, subject, adult, on=door.today())
 
 
-def _practitioner(selected: federated.Selected) -> str:
-    """ "Practitioner/<id>" of the SDS user id, entered in the record with the selected role where it is not yet."""
+def _practitioner(selected: federated.Selected, work: federated.Work) -> str | None:
+    """ "Practitioner/<id>" of the SDS user id, where the record knows exactly one; for staff with children alone."""
+    if work.role not in STAFF:
+        return None
     here = door.house()
-    # Nobody's own rights: the service enters who its people are, and can touch nothing else with this.
-    service = Requester(
+    # With the rights that they are about to have, and of these the least.
+    asking = Requester(
         account="sign-in",
-        role="service",
-        scopes=parse("system/Practitioner.crs system/PractitionerRole.crs"),
+        role=work.role,
+        boroughs=frozenset(work.boroughs),
+        scopes=parse("user/Practitioner.rs"),
     )
     with opened(
-        here.database,
-        service,
-        definitions=here.definitions,
-        at=door.now(),
-        writing=True,
-        request=door.request_id(),
+        here.database, asking, definitions=here.definitions, at=door.now(), request=door.request_id()
     ) as record:
-        person = record.create(
-            "Practitioner",
-            {
-                "resourceType": "Practitioner",
-                "identifier": [{"system": SDS_USER, "value": selected.user}],
-                "active": True,
-                "name": [{"text": selected.name}],
-            },
-            if_none_exist=urlencode({"identifier": f"{SDS_USER}|{selected.user}"}),
-        )
-        reference = f"Practitioner/{person.version.id}"
-        record.create(
-            "PractitionerRole",
-            {
-                "resourceType": "PractitionerRole",
-                "identifier": [{"system": SDS_PROFILE, "value": selected.profile}],
-                "active": True,
-                "practitioner": {"reference": reference},
-                "organization": {"identifier": {"system": ODS, "value": selected.organisation}},
-            },
-            if_none_exist=urlencode({"identifier": f"{SDS_PROFILE}|{selected.profile}"}),
-        )
-    return reference
+        found = record.search("Practitioner", [("identifier", f"{SDS_USER}|{selected.user}")]).matches
+        return f"Practitioner/{found[0].id}" if len(found) == 1 else None
 
 
 def _known(provider: Provider) -> Known:
