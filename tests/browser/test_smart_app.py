@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.conftest import Served, sign_in
+from tests.browser.test_story import open_tablet
 
 LIBRARY = (
     Path(__file__).resolve().parents[1]
@@ -120,3 +121,14 @@ def test_a_parent_opens_an_app_and_a_health_visitor_opens_it_for_the_same_child(
     assert (again["child"], again["name"]) == (seen["child"], seen["name"])
     assert again["results"] == "Bundle"
     context.close()
+
+
+def test_an_app_is_opened_from_the_tablet_where_there_is_a_signal(browse):
+    page = open_tablet(browse, "bury")
+    page.locator("main li").get_by_role("link").first.click()
+    link = page.get_by_role("link", name="Open an app for this child")
+    link.wait_for()
+    assert re.fullmatch(r"/apps\?patient=[0-9a-f-]{36}", link.get_attribute("href"))
+    page.context.set_offline(True)
+    page.get_by_text("Apps can be opened for this child when there is a signal.").wait_for()
+    assert link.count() == 0

@@ -32,6 +32,17 @@ _THINGS = {
     "Questionnaire": "review forms",
     "Organization": "the services",
     "Practitioner": "the names of staff",
+    "PractitionerRole": "where staff work",
+    "Location": "clinics and other places",
+    "HealthcareService": "what the services offer",
+    "PlanDefinition": "when each review is due",
+    "Measure": "what published figures mean",
+    "CodeSystem": "the codes that are used",
+    "ValueSet": "which codes go together",
+    **dict.fromkeys(
+        ("Library", "SearchParameter", "StructureDefinition", "OperationDefinition", "CapabilityStatement"),
+        "how the record is made",
+    ),
     "Provenance": "who wrote what, and when",
     "AuditEvent": "who looked at what, and when",
 }

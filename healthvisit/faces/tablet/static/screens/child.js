@@ -35,6 +35,7 @@ export function child(app, id) {
       ),
       h("h2", { class: "nhsuk-heading-m" }, "Earlier results"),
       ...earlier(app, results, isReading, hasFailed),
+      apps(id),
     ];
   };
   const kept = app.notebook.results.get(reference)?.value;
@@ -72,6 +73,17 @@ function earlier(app, results, isReading, hasFailed) {
   const asOf = hasFailed ? [h("p", { class: "hv-small" }, `As they were at ${app.clockWords(results.read_at)}.`)] : [];
   if (results.observations.length === 0) return [...asOf, h("p", null, "No results are recorded yet.")];
   return [...asOf, ...resultsByDay(results.observations)];
+}
+
+/**
+ * Apps of other makers stand on the service's own pages: they need a signal, and a window of their own.
+ *
+ * @param {string} id
+ */
+function apps(id) {
+  if (!navigator.onLine) return h("p", { class: "hv-small" }, "Apps can be opened for this child when there is a signal.");
+  const address = `/apps?patient=${encodeURIComponent(id)}`;
+  return h("p", null, h("a", { href: address, target: "_blank", rel: "noopener" }, "Open an app for this child"));
 }
 
 /** @param {App} app @param {Child} owner @param {Review} review */
