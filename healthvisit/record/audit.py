@@ -177,7 +177,7 @@ class Query:
 
     condition: ColumnElement[bool]
     count: int
-    before: int | None
+    before: str | None
     patients: tuple[str, ...]
     processed: tuple[tuple[str, str], ...]
 
@@ -195,7 +195,7 @@ def parse(parameters: Sequence[tuple[str, str]], reach: Reach, *, at: datetime) 
     count, before, patients, processed = COUNT, None, [], []
     for name, value in parameters:
         if name == "_page":
-            before = _whole(name, value)
+            before = value
             continue
         processed.append((name, value))
         if name == "_count":
@@ -222,15 +222,25 @@ def parse(parameters: Sequence[tuple[str, str]], reach: Reach, *, at: datetime) 
 
 
 def page(connection: Connection, reach: Reach, query: Query) -> tuple[list[Found], int, str | None]:
-    """Events of one page, how many there are in all, and the _page of the next."""
-    here = query.condition if query.before is None else query.condition & (audit_event.c.seq < query.before)
+    """Events of one page, how many there are in all, and the _page of the next: the id of the last one shown. The
+    number of its row would count what is hidden.
+
+    Raises Invalid for a page that does not go on from an event that was shown.
+    """
+    here = query.condition
+    if query.before is not None:
+        shown = (audit_event.c.id == query.before, query.condition, predicate.readable_event(reach))
+        before = connection.scalar(select(audit_event.c.seq).where(*shown))
+        if before is None:
+            raise Invalid((Issue("value", "It is no page of this search.", "_page"),))
+        here &= audit_event.c.seq < before
     found = _select(connection, reach, here, query.count + 1) if query.count else []
     total = connection.scalar(
         select(func.count()).select_from(audit_event).where(query.condition, predicate.readable_event(reach))
     )
     more = len(found) > query.count
     found = found[: query.count]
-    return found, total or 0, str(found[-1].seq) if more else None
+    return found, total or 0, found[-1].id if more else None
 
 
 def _select(connection: Connection, reach: Reach, condition: ColumnElement[bool], most: int) -> list[Found]:
