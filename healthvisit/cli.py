@@ -298,7 +298,8 @@ def who_saw(shell: Shell, child: str) -> None:
                     each.role,
                     each.boroughs or "-",
                     each.client or "-",
-                    each.interaction,
+                    # v3-ActReason: the glass was broken.
+                    f"{each.interaction} BTG" if each.opened else each.interaction,
                     each.type or "-",
                     audit.OUTCOMES[each.outcome],
                 )

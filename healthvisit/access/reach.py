@@ -25,6 +25,8 @@ _PAPERS = (
     "DocumentReference", "Binary", "List", "Composition", "RiskAssessment",
 )  # fmt: skip
 CHILD_TYPES = ("Patient", "EpisodeOfCare", *_PAPERS, "Provenance")
+# What of a child can be restricted to who works for its safety: who the child is and who answers for it cannot.
+RESTRICTED_TYPES = frozenset((*_PAPERS, "Provenance"))
 # Of these, what tells of a person.
 _OF_STAFF = ("Practitioner", "PractitionerRole")
 # What a borough keeps for itself: its returns, and its lists of children.
@@ -79,10 +81,12 @@ class Nothing:
 @dataclass(frozen=True)
 class Limit:
     """One way in which scopes reach a type. boroughs: those of the reach that are left; a parent's has none.
-    categories: system and code, sorted; a resource has all of them."""
+    categories: system and code, sorted; a resource has all of them. beyond: children who were opened outside of
+    the boroughs are reached too."""
 
     boroughs: frozenset[str]
     categories: tuple[tuple[str, str], ...] = ()
+    beyond: bool = False
 
 
 # Types, and the ways in which they are reached: what is reached in one of them is reached. Each type once.
@@ -95,16 +99,26 @@ class BoroughReach:
     the boroughs' own returns; and everything that holds no child's data.
 
     patient: of one child alone, and of no borough's own. narrowing: by scopes; a type that it does not name is
-    reached as the rest says.
+    reached as the rest says. staff: reaches restricted papers that its boroughs wrote or were handed over.
+    lead: reaches those of every child for whom one of its boroughs answers. opened: ids of children of other
+    boroughs, to read only.
     """
 
     boroughs: frozenset[str]
     on: date
     patient: str | None = None
     narrowing: Narrowing = ()
+    staff: bool = False
+    lead: bool = False
+    opened: frozenset[str] = frozenset()
+
+    @property
+    def whole(self) -> Limit:
+        """What a type is reached by that no scope narrows."""
+        return Limit(self.boroughs, beyond=bool(self.opened))
 
     def limits(self, type_: str) -> tuple[Limit, ...]:
-        return _limits_in(self.narrowing, type_, Limit(self.boroughs))
+        return _limits_in(self.narrowing, type_, self.whole)
 
 
 @dataclass(frozen=True)
@@ -116,8 +130,12 @@ class OfficeReach:
     on: date
     narrowing: Narrowing = ()
 
+    @property
+    def whole(self) -> Limit:
+        return Limit(self.boroughs)
+
     def limits(self, type_: str) -> tuple[Limit, ...]:
-        return _limits_in(self.narrowing, type_, Limit(self.boroughs))
+        return _limits_in(self.narrowing, type_, self.whole)
 
 
 @dataclass(frozen=True)
@@ -155,7 +173,14 @@ def of(requester: Requester, *, on: date) -> Reach:
     """The most this requester reaches on this civil date."""
     match requester.role:
         case "health-visitor" | "team-lead" | "safeguarding-lead" | "system-client" if requester.boroughs:
-            return BoroughReach(requester.boroughs, on, requester.patient)
+            return BoroughReach(
+                requester.boroughs,
+                on,
+                requester.patient,
+                staff=requester.role in STAFF,
+                lead=requester.role == "safeguarding-lead",
+                opened=requester.opened if requester.role in STAFF else frozenset(),
+            )
         case "administrator" if requester.boroughs and requester.patient is None:
             return OfficeReach(requester.boroughs, on)
         case "parent" if children := _children(requester):
@@ -188,7 +213,7 @@ def narrowed(reach: Reach, granted: tuple[Scope, ...], letter: Letter) -> Reach:
 def _narrowed(reach: Reach, granted: tuple[Scope, ...], letter: Letter) -> Reach:
     match reach:
         case BoroughReach() | OfficeReach():
-            whole = Limit(reach.boroughs)
+            whole = reach.whole
         case ChildReach():
             whole = _WHOLE
         case PublishedReach() | SharedReach() | Nothing():
@@ -203,7 +228,10 @@ def _narrowed(reach: Reach, granted: tuple[Scope, ...], letter: Letter) -> Reach
         ((limits, _),) = by_limits.items()
         if len(limits) == 1 and not limits[0].categories:
             # The same of every type: a reach like any other, and asked like any other.
-            return replace(reach, boroughs=limits[0].boroughs)
+            reach = replace(reach, boroughs=limits[0].boroughs)
+            if isinstance(reach, BoroughReach) and not limits[0].beyond:
+                return replace(reach, opened=frozenset())
+            return reach
     return replace(
         reach,
         narrowing=tuple((tuple(types), limits) for limits, types in by_limits.items() if limits != (whole,)),
@@ -216,15 +244,26 @@ def _limits(whole: Limit, type_: str, letter: Letter, granted: Iterable[Scope]) 
     if not giving:
         named = [_limit(whole, scope) for scope in granted]
         boroughs = frozenset[str]().union(*(limit.boroughs for limit in named if limit is not None))
-        return (Limit(boroughs),)
+        return (Limit(boroughs, beyond=any(limit is not None and limit.beyond for limit in named)),)
     found = {limit for scope in giving if (limit := _limit(whole, scope)) is not None}
-    whole_ways = [limit.boroughs for limit in found if not limit.categories]
+    whole_ways = [limit for limit in found if not limit.categories]
     if not whole_ways:
         ways = found
     else:
-        plain = Limit(frozenset[str]().union(*whole_ways))
-        ways = {plain, *(limit for limit in found if not limit.boroughs <= plain.boroughs)}
-    return tuple(sorted(ways, key=lambda limit: (sorted(limit.boroughs), limit.categories)))
+        plain = Limit(
+            frozenset[str]().union(*(limit.boroughs for limit in whole_ways)),
+            beyond=any(limit.beyond for limit in whole_ways),
+        )
+        ways = {
+            plain,
+            *(
+                limit
+                for limit in found
+                if limit.categories
+                and not (limit.boroughs <= plain.boroughs and limit.beyond <= plain.beyond)
+            ),
+        }
+    return tuple(sorted(ways, key=lambda limit: (sorted(limit.boroughs), limit.categories, limit.beyond)))
 
 
 def _limit(whole: Limit, scope: Scope) -> Limit | None:
@@ -235,7 +274,8 @@ def _limit(whole: Limit, scope: Scope) -> Limit | None:
     boroughs = whole.boroughs
     for _, borough in tags:
         boroughs &= {borough}
-    return Limit(boroughs, tuple(sorted(scope.values(CATEGORY))))
+    # Who names a borough does not mean a child of another.
+    return Limit(boroughs, tuple(sorted(scope.values(CATEGORY))), whole.beyond and not tags)
 
 
 def _limits_in(narrowing: Narrowing, type_: str, whole: Limit) -> tuple[Limit, ...]:

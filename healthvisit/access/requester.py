@@ -24,6 +24,7 @@ class Requester:
     client: the app's client id, or None where the person uses the service's own pages.
     fhir_user: "Practitioner/<id>" or "RelatedPerson/<id>", or None.
     patient: id of the one Patient that a token was given for; None for one that names no child.
+    opened: ids of Patients outside of the boroughs whom staff has opened in an emergency, to read, and for now.
     """
 
     account: str
@@ -34,3 +35,4 @@ class Requester:
     client: str | None = None
     fhir_user: str | None = None
     patient: str | None = None
+    opened: frozenset[str] = frozenset()

@@ -13,10 +13,16 @@ from healthvisit.accounts.errors import TooManyAttempts
 from healthvisit.accounts.tables import hashed, microseconds
 
 # grants: tokens given to one account; refusals: of tokens, to one address, which may be a whole clinic's; begun:
-# sign-ins handed to an identity provider, from one address.
-Kind = Literal["grants", "refusals", "begun"]
+# sign-ins handed to an identity provider, from one address; openings: of children of other boroughs, by one account,
+# whether they were right or wrong.
+Kind = Literal["grants", "refusals", "begun", "openings"]
 # How many, in how many seconds.
-MOST: dict[Kind, tuple[int, int]] = {"grants": (300, 60), "refusals": (100, 60), "begun": (100, 60)}
+MOST: dict[Kind, tuple[int, int]] = {
+    "grants": (300, 60),
+    "refusals": (100, 60),
+    "begun": (100, 60),
+    "openings": (10, 3600),
+}
 
 
 def check(connection: Connection, kind: Kind, whose: str, *, at: datetime) -> None:
@@ -46,3 +52,9 @@ def count(connection: Connection, kind: Kind, whose: str, *, at: datetime) -> No
         ),
         {"subject": hashed(f"{kind}:{whose}"), "at": microseconds(at), "begun": microseconds(begun)},
     )
+
+
+def spend(connection: Connection, kind: Kind, whose: str, *, at: datetime) -> None:
+    """One more, where there may be one more. Raises TooManyAttempts."""
+    check(connection, kind, whose, at=at)
+    count(connection, kind, whose, at=at)

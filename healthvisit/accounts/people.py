@@ -10,16 +10,19 @@ from typing import get_args
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import (
+    BigInteger,
     Connection,
     Date,
     Text,
     and_,
     bindparam,
+    column,
     exists,
     insert,
     literal,
     or_,
     select,
+    table,
     text,
     true,
     union_all,
@@ -44,7 +47,12 @@ FORGOTTEN_AFTER = timedelta(hours=1)
 # OWASP's argon2id profile of 19 MiB: about 30 ms of one core.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
+# The record's own table: named here, so that who asks, and for which children, is one statement.
+_opened_glass = table(
+    "opened_glass", column("account"), column("child"), column("opened_at"), column("until")
+)
 _on = bindparam("on", type_=Date)
+_at = bindparam("at", type_=BigInteger)
 _account = bindparam("account", type_=Text)
 _reached = union_all(
     select(literal("borough").label("kind"), tables.account_borough.c.borough.label("value")).where(
@@ -57,6 +65,9 @@ _reached = union_all(
         tables.relationship.c.from_on <= _on,
         or_(tables.relationship.c.until_on.is_(None), tables.relationship.c.until_on > _on),
         tables.relationship.c.withdrawn_at.is_(None),
+    ),
+    select(literal("opened"), _opened_glass.c.child).where(
+        _opened_glass.c.account == _account, _opened_glass.c.opened_at <= _at, _opened_glass.c.until > _at
     ),
 ).subquery()
 _standing = (
@@ -233,6 +244,7 @@ def requester_for(
     jti: str | None = None,
     local: bool = True,
     child: str | None = None,
+    at: datetime | None = None,
 ) -> Requester:
     """The Requester as the account stands now: one statement, read afresh on every request.
 
@@ -240,20 +252,25 @@ def requester_for(
     jti: of the access token that was shown; None for a browser session.
     local: whether accounts that sign in with a password are taken; production takes none.
     child: the one child that patient/ scopes speak of; without one they reach no child.
+    at: the instant at which a child that was opened in an emergency must still be open; None reaches none.
     Raises NotAdmitted where the account is closed, its epoch is another, or the token was revoked.
     """
     if (jti is None) != (client is None):
         raise NotAdmitted
     statement = _standing if jti is None else _standing_by_token
-    rows = sent(connection, statement, account=account_id, epoch=epoch, on=on, jti=jti, client=client)
+    moment = -1 if at is None else microseconds(at)
+    rows = sent(
+        connection, statement, account=account_id, epoch=epoch, on=on, at=moment, jti=jti, client=client
+    )
     if not rows or (rows[0].made == "demo" and not local):
         raise NotAdmitted
     children = frozenset(row.value for row in rows if row.kind == "child")
     boroughs = frozenset(row.value for row in rows if row.kind == "borough")
+    opened = frozenset(row.value for row in rows if row.kind == "opened")
     if child is not None:
         children &= {child}
     elif any(scope.context == "patient" for scope in scopes):
-        children = boroughs = frozenset()
+        children = boroughs = opened = frozenset()
     return Requester(
         account=account_id,
         role=rows[0].role,
@@ -263,6 +280,7 @@ def requester_for(
         client=client,
         fhir_user=rows[0].fhir_user,
         patient=child,
+        opened=opened,
     )
 
 

@@ -247,6 +247,7 @@ def _of_token() -> Requester:
             local=here.settings.mode == "demo",
             jti=token.jti,
             child=token.child,
+            at=now(),
         )
 
 
@@ -265,6 +266,7 @@ def _of_session() -> Requester:
             client=None,
             epoch=standing.epoch,
             local=here.settings.mode == "demo",
+            at=now(),
         )
 
 

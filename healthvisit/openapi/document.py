@@ -16,6 +16,7 @@ from healthvisit.faces import door
 from healthvisit.faces.rest import capability
 from healthvisit.faces.sign_in import account, federation, opening, pages
 from healthvisit.faces.staff import moving
+from healthvisit.faces.staff import opening as openings
 from healthvisit.openapi import fhir
 from healthvisit.openapi.shapes import SCHEMAS, TEXT, ref, texts
 
@@ -68,6 +69,11 @@ OTHERS: dict[str, Says] = {
     "commissioning.overview": Says("digitisation by borough", asked=("quarter",)),
     "commissioning.borough": Says("one borough over time"),
     "commissioning.digitisation_csv": Says("every borough and quarter", "text/csv"),
+    "staff.opening": Says("the form that opens a child of another borough in an emergency"),
+    "staff.opened": Says("open a child in an emergency", sent=openings.Emergency, done=(303, 429)),
+    "staff.child": Says("what is needed of a child in the first minute"),
+    "staff.openings": Says("the emergency openings that await a look", asked=("done",)),
+    "staff.reviewed": Says("what came of looking at an opening", sent=openings.Reviewing, done=(303, 409)),
     "sign_in.sign_in": Says("the sign-in page", asked=("next", "afresh")),
     "sign_in.begin": Says(
         "go to an identity provider to sign in", sent=federation.Beginning, done=(200, 429)

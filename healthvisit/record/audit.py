@@ -12,17 +12,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, false, func, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, false, func, or_, select, true
 
 from healthvisit.access import visibility
-from healthvisit.access.reach import ChildReach, Reach
+from healthvisit.access.reach import ChildReach, Limit, Reach
 from healthvisit.access.requester import STAFF, Requester
 from healthvisit.database import Database
 from healthvisit.exact_json import JSON
 from healthvisit.record import chain, ids, instants, ownership, predicate, references
 from healthvisit.record.errors import Invalid, Issue
 from healthvisit.record.search import date as dates
-from healthvisit.record.tables import audit_event, resource
+from healthvisit.record.tables import audit_event, opened_glass, resource
 
 DONE, REFUSED, FAILED = 0, 4, 8
 # The ids that this service gives (record/ids.py).
@@ -48,6 +48,15 @@ _CUSTODIAN = ("http://terminology.hl7.org/CodeSystem/provenance-participant-type
 _RECIPIENT = (_PARTICIPATION, "IRCP", "information recipient")
 _AUTHOR = (_PARTICIPATION, "AUT", "author (originator)")
 _OBSERVER = "healthvisit"
+_BREAK_GLASS = {
+    "coding": [
+        {
+            "system": "http://terminology.hl7.org/CodeSystem/v3-ActReason",
+            "code": "BTG",
+            "display": "break the glass",
+        }
+    ]
+}
 _OWN = "healthvisit's own pages and commands"
 _REQUEST = {
     "system": "https://profiles.ihe.net/ITI/BALP/CodeSystem/BasicAuditEntityType",
@@ -165,6 +174,19 @@ class Found:
     body: JSON
 
 
+# While the account had opened the child in an emergency.
+_OPENED = (
+    exists()
+    .where(
+        opened_glass.c.account == audit_event.c.account,
+        opened_glass.c.child_rid == audit_event.c.child_rid,
+        opened_glass.c.opened_at <= audit_event.c.recorded_at,
+        opened_glass.c.until > audit_event.c.recorded_at,
+    )
+    .label("opened")
+)
+
+
 def read(connection: Connection, reach: Reach, id_: str) -> Found | None:
     """The event with this id, where the requester reaches the child it is about."""
     found = _select(connection, reach, audit_event.c.id == id_, 1)
@@ -246,7 +268,7 @@ def page(connection: Connection, reach: Reach, query: Query) -> tuple[list[Found
 def _select(connection: Connection, reach: Reach, condition: ColumnElement[bool], most: int) -> list[Found]:
     child = resource.alias("child")
     rows = connection.execute(
-        select(audit_event, child.c.id.label("child_id"))
+        select(audit_event, child.c.id.label("child_id"), _OPENED)
         .join(child, child.c.rid == audit_event.c.child_rid, isouter=True)
         .where(condition, predicate.readable_event(reach))
         .order_by(audit_event.c.seq.desc())
@@ -265,6 +287,7 @@ def _event(row: Row[Any]) -> JSON:
             "role": [{"text": row.role}],
             "who": {"identifier": {"value": row.account}},
             "requestor": True,
+            **({"purposeOfUse": [_BREAK_GLASS]} if row.opened else {}),
         },
         {"type": _concept(*pattern.app), "who": app, "requestor": False},
         {"type": _concept(*pattern.service), "who": {"display": _OBSERVER}, "requestor": False},
@@ -328,7 +351,8 @@ class Seen:
     """On this day somebody of this role saw this kind of thing of a child.
 
     day: civil date in Europe/London. boroughs: GSS codes that they worked for; none for an app or before it was
-    kept. client: id of the app, or None for the service's own pages. type: FHIR resource type.
+    kept. client: id of the app, or None for the service's own pages. type: FHIR resource type. opened: in an
+    emergency, by somebody who works for another borough.
     """
 
     day: date
@@ -336,6 +360,7 @@ class Seen:
     boroughs: tuple[str, ...]
     client: str | None
     type: str
+    opened: bool = False
 
 
 def seen_by(connection: Connection, reach: Reach, child: str, *, at: datetime) -> list[Seen]:
@@ -346,7 +371,11 @@ def seen_by(connection: Connection, reach: Reach, child: str, *, at: datetime) -
     A borough tells where a child is: where that is to stay hidden from an adult, the page leaves it out.
     Staff are told of a child for whom they answer today; a team that the child has left is not.
     """
-    allowed = true() if isinstance(reach, ChildReach) else predicate.readable_event(reach)
+    allowed = (
+        ~predicate.of_hidden_papers(reach, Limit(frozenset()))
+        if isinstance(reach, ChildReach)
+        else predicate.readable_event(reach)
+    )
     found = connection.execute(
         select(
             audit_event.c.recorded_at,
@@ -354,6 +383,7 @@ def seen_by(connection: Connection, reach: Reach, child: str, *, at: datetime) -
             audit_event.c.boroughs,
             audit_event.c.client,
             audit_event.c.type,
+            _OPENED,
         ).where(
             allowed,
             audit_event.c.child_rid.in_(_rids("Patient", [child], reach, at)),
@@ -369,17 +399,27 @@ def seen_by(connection: Connection, reach: Reach, child: str, *, at: datetime) -
             tuple(row.boroughs.split(",")) if row.boroughs else (),
             row.client,
             row.type,
+            bool(row.opened),
         )
         for row in found
     }
     return sorted(
-        seen, key=lambda one: (-one.day.toordinal(), one.role, one.boroughs, one.client or "", one.type)
+        seen,
+        key=lambda one: (
+            -one.day.toordinal(),
+            one.role,
+            one.boroughs,
+            one.client or "",
+            one.type,
+            one.opened,
+        ),
     )
 
 
 @dataclass(frozen=True)
 class Access:
-    """One event about a child, for those who must answer for the record. recorded_at: microseconds, UTC."""
+    """One event about a child, for those who must answer for the record. recorded_at: microseconds, UTC. opened:
+    while the account had opened the child in an emergency."""
 
     recorded_at: int
     account: str
@@ -389,6 +429,7 @@ class Access:
     interaction: str
     type: str | None
     outcome: int
+    opened: bool
 
 
 def who_saw(database: Database, requester: Requester, child: str, *, at: datetime) -> list[Access] | None:
@@ -401,7 +442,9 @@ def who_saw(database: Database, requester: Requester, child: str, *, at: datetim
             select(resource.c.rid).where(resource.c.type == "Patient", resource.c.id == child)
         )
         found = connection.execute(
-            select(*(audit_event.c[name] for name in Access.__dataclass_fields__))
+            select(
+                *(audit_event.c[name] for name in Access.__dataclass_fields__ if name != "opened"), _OPENED
+            )
             .where(audit_event.c.child_rid == rid)
             .order_by(audit_event.c.seq)
         ).all()

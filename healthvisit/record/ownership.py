@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from healthvisit.access.reach import BOROUGH_TYPES, CHILD_TYPES, SHARED_TYPES
+from healthvisit.access.reach import BOROUGH_TYPES, CHILD_TYPES, RESTRICTED_TYPES, SHARED_TYPES
 from healthvisit.access.requester import Requester
 from healthvisit.definitions import CANONICAL, Definitions
 from healthvisit.exact_json import JSON
@@ -22,6 +22,9 @@ from healthvisit.record.references import Key
 LONDON = ZoneInfo("Europe/London")
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 RELEASED_AT = f"{CANONICAL}/StructureDefinition/released-at"
+# http://terminology.hl7.org/CodeSystem/v3-Confidentiality: restricted and very restricted.
+CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+_RESTRICTING = ("R", "V")
 
 # Where each type names its child.
 CHILD_ELEMENT = {
@@ -77,12 +80,14 @@ _ANSWERING = ("active", "onhold", "finished")
 
 @dataclass(frozen=True)
 class Owned:
-    """Whose a resource is. audience: shared, child, borough or published. released_at: in microseconds."""
+    """Whose a resource is. audience: shared, child, borough or published. released_at: in microseconds.
+    restricted: for who works for the child's safety."""
 
     audience: str
     child_rid: int | None = None
     author_borough: str | None = None
     released_at: int | None = None
+    restricted: bool = False
 
 
 SHARED = Owned("shared")
@@ -170,6 +175,39 @@ def released_at(type_: str, body: JSON) -> int | None:
                 )
             return micros(at)
     return None
+
+
+def is_marked(body: JSON) -> bool:
+    """Whether it is marked as restricted; what it contains carries no mark (dom-5). A code that names no system is
+    taken for HL7's: who wrote it meant to hide something."""
+    return any(
+        label.get("code") in _RESTRICTING and label.get("system") in (CONFIDENTIALITY, None)
+        for label in body.get("meta", {}).get("security", ())
+    )
+
+
+def about(body: JSON, named: Iterable[str]) -> frozenset[Key]:
+    """The papers that a paper is about: those that it refers to, and the Binary that is its attachment.
+
+    named: its references. A RelatedPerson is a person, whom papers name without being about them.
+    """
+    attached = (content["attachment"].get("url", "") for content in body.get("content", ())
+                if isinstance(content, dict) and isinstance(content.get("attachment"), dict))  # fmt: skip
+    keys = (references.literal(reference) for reference in (*named, *attached))
+    return frozenset(key for key in keys if key and key[0] in RESTRICTED_TYPES and key[0] != "RelatedPerson")
+
+
+def restricted(
+    papers: Mapping[Key, frozenset[Key]], marked: Iterable[Key], standing: Iterable[Key] = ()
+) -> frozenset[Key]:
+    """Those of the papers that are restricted: by their own mark, or by that of what they are about.
+
+    papers: what each is about. standing: restricted papers beside them.
+    """
+    found = {*marked, *(key for key in standing if key not in papers)}
+    while fresh := {key for key, named in papers.items() if key not in found and named & found}:
+        found |= fresh
+    return frozenset(papers.keys() & found)
 
 
 def nhs_numbers(body: JSON) -> tuple[str, ...]:

@@ -45,6 +45,7 @@ from healthvisit.record.tables import (
     resource_version,
     responsibility,
     search_token,
+    transfer,
 )
 
 
@@ -84,21 +85,23 @@ def known_then(
 
             def known(limit: Limit) -> ColumnElement[bool]:
                 # What a team wrote it may read again, even after the child has moved.
-                of_children = or_(
-                    _answers_for_child(limit, reach.on, rows), rows.c.author_borough.in_(limit.boroughs)
-                )
                 own = rows.c.author_borough.in_(limit.boroughs)
+                of_children = and_(
+                    or_(_answers_for_child(limit, reach.on, rows), own, *_opened(reach, limit, rows)),
+                    or_(rows.c.restricted.is_(False), *_despite(reach, limit, rows, rows.c.author_borough)),
+                )
                 return and_(_of_borough(reach, rows, of_children, own), *_categories(limit, rows))
 
             return or_(
                 rows.c.audience.in_(("shared", "published")),
-                _in_each_way(reach, Limit(reach.boroughs), rows, known),
+                _in_each_way(reach, reach.whole, rows, known),
             )
         case ChildReach():
             of_children = and_(
                 rows.c.audience == "child",
                 rows.c.type.in_(visibility.TYPES),
                 rows.c.child_rid.in_(_children(reach.children)),
+                rows.c.restricted.is_(False),
                 or_(rows.c.type == "Patient", rows.c.released_at <= moment),
             )
             return or_(
@@ -146,7 +149,17 @@ def readable_version(reach: Reach) -> ColumnElement[bool]:
 
             def readable(limit: Limit) -> ColumnElement[bool]:
                 wrote = resource_version.c.author_borough.in_(limit.boroughs)
-                of_children = or_(_answers_for_child(limit, reach.on, resource), wrote)
+                of_children = and_(
+                    or_(
+                        _answers_for_child(limit, reach.on, resource),
+                        wrote,
+                        *_opened(reach, limit, resource),
+                    ),
+                    or_(
+                        _is_open_version(),
+                        *_despite(reach, limit, resource, resource_version.c.author_borough),
+                    ),
+                )
                 found = [_of_borough(reach, resource, of_children, wrote)]
                 if limit.categories:
                     # Categories are asked of the index, which knows those of what stands and of nothing before.
@@ -155,7 +168,7 @@ def readable_version(reach: Reach) -> ColumnElement[bool]:
 
             return or_(
                 resource.c.audience.in_(("shared", "published")),
-                _in_each_way(reach, Limit(reach.boroughs), resource, readable),
+                _in_each_way(reach, reach.whole, resource, readable),
             )
         case OfficeReach():
             return _of_office(reach, resource, resource_version.c.author_borough)
@@ -215,8 +228,12 @@ def readable_event(reach: Reach) -> ColumnElement[bool]:
     """Rows of `audit_event` that may be read: those about a child for whom the service answers today."""
     match reach:
         case BoroughReach():
-            of_children = _answers_for_child(Limit(_boroughs_of_events(reach)), reach.on, audit_event)
-            return and_(of_children, _of_patient(reach, audit_event))
+            limit = Limit(_boroughs_of_events(reach))
+            return and_(
+                _answers_for_child(limit, reach.on, audit_event),
+                _of_patient(reach, audit_event),
+                ~of_hidden_papers(reach, limit),
+            )
         case OfficeReach():
             return _answers_for_child(Limit(_boroughs_of_events(reach)), reach.on, audit_event)
         case WholeRecord():
@@ -225,6 +242,19 @@ def readable_event(reach: Reach) -> ColumnElement[bool]:
             return false()
         case _:
             assert_never(reach)
+
+
+def of_hidden_papers(reach: BoroughReach | ChildReach, limit: Limit) -> ColumnElement[bool]:
+    """Rows of `audit_event` about one paper that is restricted, and kept from this reach: that it was read or
+    written tells that it is there."""
+    paper = resource.alias("paper")
+    despite = _despite(reach, limit, paper, paper.c.author_borough) if isinstance(reach, BoroughReach) else []
+    return exists().where(
+        paper.c.type == audit_event.c.type,
+        paper.c.id == audit_event.c.resource_id,
+        paper.c.restricted,
+        ~or_(false(), *despite),
+    )
 
 
 def answers(boroughs: Collection[str], on: date) -> ColumnElement[bool]:
@@ -266,6 +296,40 @@ def _of_borough(
     return or_(found, and_(rows.c.audience == "borough", own))
 
 
+def _despite(
+    reach: BoroughReach, limit: Limit, rows: FromClause, author: ColumnElement[Any]
+) -> list[ColumnElement[bool]]:
+    """The ways in which restricted papers are reached. author: the borough that wrote them."""
+    ways: list[ColumnElement[bool]] = []
+    if reach.staff:
+        handed_over = exists().where(
+            transfer.c.child_rid == rows.c.child_rid,
+            transfer.c.to_borough.in_(limit.boroughs),
+            transfer.c.state == "accepted",
+            transfer.c.restricted_handed_over,
+        )
+        ways += [author.in_(limit.boroughs), handed_over]
+    if reach.lead:
+        ways += [_answers_for_child(limit, reach.on, rows), *_opened(reach, limit, rows)]
+    return ways
+
+
+def _opened(reach: BoroughReach, limit: Limit, rows: FromClause) -> list[ColumnElement[bool]]:
+    """Rows of children whom the requester has opened; nothing of it may be written, and no event be read."""
+    return [rows.c.child_rid.in_(_children(reach.opened))] if limit.beyond else []
+
+
+def _is_open_version() -> ColumnElement[bool]:
+    """Rows of `resource_version` of a paper that is not restricted, and that were not when they were written.
+
+    What stands is as restricted as its paper; what it said before it was marked is its text too.
+    """
+    return and_(
+        resource.c.restricted.is_(False),
+        or_(resource_version.c.restricted.is_(False), resource_version.c.version == resource.c.version),
+    )
+
+
 def _of_office(reach: OfficeReach, rows: FromClause, author: ColumnElement[Any]) -> ColumnElement[bool]:
     """What holds no child's data, and the boroughs' own returns: their lists name children."""
 
@@ -288,7 +352,8 @@ def _writable(reach: BoroughReach, limit: Limit) -> ColumnElement[bool]:
     )
     of_children = or_(_answers_for_child(limit, reach.on, resource), nobody_yet)
     own = resource.c.author_borough.in_(limit.boroughs)
-    return and_(_of_borough(reach, resource, of_children, own), *_categories(limit, resource))
+    seen = or_(resource.c.restricted.is_(False), *_despite(reach, limit, resource, resource.c.author_borough))
+    return and_(_of_borough(reach, resource, of_children, own), seen, *_categories(limit, resource))
 
 
 def _answers_for_child(limit: Limit, on: date, rows: FromClause) -> ColumnElement[bool]:

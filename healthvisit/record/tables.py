@@ -47,6 +47,8 @@ resource = Table(
     Column("author_borough", Text),
     # when a professional released it to the parents
     Column("released_at", BigInteger),
+    # it, or what it is about, carries a mark of confidentiality: for the safeguarding of the child
+    Column("restricted", Boolean, nullable=False, server_default=false()),
     # the current version is its deletion: it has no body and no search rows
     Column("deleted", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("type", "id"),
@@ -64,6 +66,8 @@ resource_version = Table(
     Column("author_borough", Text),
     Column("account", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    # as it was written; what stands is as restricted as its row of resource
+    Column("restricted", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("rid", "version"),
     # history of a type and of the whole record, in the order of time
     Index(None, "updated_at", "rid"),
@@ -111,6 +115,28 @@ transfer = Table(
     Index(None, "to_borough", "state"),
     Index(None, "from_borough", "state"),
     Index(None, "child_rid", "state"),
+)
+
+# A child of another borough whom staff has opened in an emergency. Rows are never deleted.
+opened_glass = Table(
+    "opened_glass",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("boroughs", Text, nullable=False),  # GSS codes that the account worked for then, with commas
+    Column("child_rid", Rid, ForeignKey("resource.rid"), nullable=False),
+    # id of the Patient: who asks is known by one statement, which needs no row of the record
+    Column("child", Text, nullable=False),
+    Column("reason", Text, nullable=False),  # code of CodeSystem opening-reason
+    Column("sentence", Text, nullable=False),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("reviewed_by", Text),  # account
+    Column("reviewed_at", BigInteger),
+    Column("outcome", Text),  # code of CodeSystem opening-outcome
+    Index(None, "account", "until"),
+    Index(None, "child_rid", "opened_at"),
 )
 
 # An NHS number is held once by a borough. The same number in two boroughs is held for a person to settle:

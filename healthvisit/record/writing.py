@@ -7,7 +7,7 @@ stands.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
@@ -16,12 +16,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_, select, text, update
 
 from healthvisit.access import reach as reaches
-from healthvisit.access.reach import PERMITTED, BoroughReach, Reach
-from healthvisit.access.requester import Requester
+from healthvisit.access.reach import PERMITTED, RESTRICTED_TYPES, BoroughReach, Reach
+from healthvisit.access.requester import STAFF, Requester
 from healthvisit.access.scopes import CATEGORISED, Letter
 from healthvisit.database import at_once
 from healthvisit.definitions import Definitions
-from healthvisit.exact_json import JSON, dumps
+from healthvisit.exact_json import JSON, dumps, loads
 from healthvisit.record import ids, instants, ownership, predicate, references, rows
 from healthvisit.record.errors import (
     Conflict,
@@ -42,9 +42,19 @@ from healthvisit.record.tables import responsibility as responsibility_table
 
 _COLUMNS = (
     "rid", "type", "id", "version", "updated_at", "audience", "child_rid", "author_borough", "released_at",
+    "restricted",
 )  # fmt: skip
 _IDENTIFIER_COLUMNS = ("system", "value", "borough", "child_rid", "held")
-_VERSION_COLUMNS = ("rid", "version", "updated_at", "method", "author_borough", "account", "body")
+_VERSION_COLUMNS = (
+    "rid",
+    "version",
+    "updated_at",
+    "method",
+    "author_borough",
+    "account",
+    "body",
+    "restricted",
+)
 
 _DELETABLE = frozenset(
     type_ for types in PERMITTED.values() for type_, letters in types.items() if "d" in letters
@@ -71,6 +81,7 @@ class Before(NamedTuple):
     audience: str
     author_borough: str | None
     released_at: int | None
+    restricted: bool
     deleted: bool
     writable: bool
 
@@ -168,6 +179,7 @@ class Writer:
         for writing in writings:
             _make(writing, now)
         self._put(writings, fresh)
+        self._spread(writings)
         self._put_responsibilities(writings, responsibilities)
         self._put_identifiers([writing for writing in writings if writing.type == "Patient"])
 
@@ -191,7 +203,9 @@ class Writer:
                     author = ownership.author_borough(
                         self.requester, answering, on=self.on, day=self.on, place=deletion.type
                     )
-            deletion.owned = Owned(before.audience, before.child_rid, author, before.released_at)
+            deletion.owned = Owned(
+                before.audience, before.child_rid, author, before.released_at, before.restricted
+            )
             _number(deletion, now)
         fresh = [deletion for deletion, _ in found]
         self._move_on(fresh)
@@ -317,9 +331,12 @@ class Writer:
         rids = sorted(target.rid for (type_, _), target in found.items() if type_ in _DELETABLE)
         if not rids or self.connection.dialect.name != "postgresql":
             return found
-        standing = set(self.connection.scalars(_HELD, {"rids": rids}))
+        # Who marks one of them waits, or has been waited for: it is as restricted as it is now.
+        standing = {row.rid: row.restricted for row in self.connection.execute(_HELD, {"rids": rids})}
         return {
-            key: target for key, target in found.items() if key[0] not in _DELETABLE or target.rid in standing
+            key: target._replace(restricted=standing.get(target.rid, target.restricted))
+            for key, target in found.items()
+            if key[0] not in _DELETABLE or target.rid in standing
         }
 
     def _rids(self, count: int) -> Sequence[int]:
@@ -388,6 +405,7 @@ class Writer:
                 released = ownership.released_at(writing.type, writing.body)
             writing.owned = Owned("child", child_rid, author, released)
         _refuse_other_children(of_children, child_rids)
+        self._restrict(writings, targets)
         for writing in writings:
             if ownership.is_of_a_borough(writing.type):
                 with _placed(writing):
@@ -396,6 +414,73 @@ class Writer:
             with _placed(writing):
                 self._refuse_beyond(writing, standing.get(writing.owned.child_rid or 0, ()))
         return made
+
+    def _restrict(self, writings: Sequence[Writing], targets: Mapping[Key, Target]) -> None:
+        """Fills `owned.restricted`. Raises Unprocessable for a mark on what cannot be restricted, and Forbidden
+        where who writes it could not read it."""
+        marked = {writing.key for writing in writings if ownership.is_marked(writing.body)}
+        standing = {key for key, target in targets.items() if target.restricted} | self._attached(writings)
+        if not marked and not standing:
+            return
+        papers = {
+            writing.key: ownership.about(writing.body, writing.references)
+            for writing in writings
+            if writing.type in RESTRICTED_TYPES
+        }
+        found = ownership.restricted(papers, marked & papers.keys(), standing)
+        for writing in writings:
+            with _placed(writing):
+                if writing.key in marked and writing.type not in (*RESTRICTED_TYPES, "Patient"):
+                    place = f"{writing.type}.meta.security"
+                    raise Unprocessable((Issue("business-rule", "A child's papers are restricted.", place),))
+                if writing.key in found:
+                    if self.requester.role not in (*STAFF, "service"):
+                        raise Forbidden("Restricted papers are for staff.", writing.type)
+                    writing.owned = replace(writing.owned, restricted=True)
+
+    def _attached(self, writings: Sequence[Writing]) -> set[Key]:
+        """Restricted ones of the Binaries that are attached by their address, which is no reference."""
+        wanted = {
+            key
+            for writing in writings
+            if writing.type == "DocumentReference"
+            for key in ownership.about(writing.body, ())
+            if key[0] == "Binary"
+        }
+        if not wanted:
+            return set()
+        found = self.connection.scalars(_RESTRICTED_BINARIES, {"ids": sorted(id_ for _, id_ in wanted)})
+        return {("Binary", id_) for id_ in found}
+
+    def _spread(self, writings: Sequence[Writing]) -> None:
+        """What stands of a child is as restricted as what it is about: worked out anew where a paper was marked
+        or is marked no more."""
+        children = {
+            writing.owned.child_rid
+            for writing in writings
+            if writing.before is not None and writing.before.restricted != writing.owned.restricted
+        }
+        for child_rid in sorted(child for child in children if child is not None):
+            standing: dict[Key, tuple[int, bool]] = {}
+            papers: dict[Key, frozenset[Key]] = {}
+            marked = []
+            for row in self.connection.execute(_PAPERS_OF, {"child": child_rid}):
+                key, body = (row.type, row.id), loads(row.body)
+                named: list[str] = []
+                references.rewritten(body, {}, named)
+                standing[key], papers[key] = (row.rid, row.restricted), ownership.about(body, named)
+                if ownership.is_marked(body):
+                    marked.append(key)
+            # What is about a paper that is not seen here stays as it is: that paper can be restricted.
+            kept = [key for key, (_, was) in standing.items() if was and papers[key] - papers.keys()]
+            found = ownership.restricted(papers, [*marked, *kept])
+            changed = [
+                {"changed": rid, "is_restricted": key in found}
+                for key, (rid, was) in standing.items()
+                if was != (key in found)
+            ]
+            if changed:
+                self.connection.execute(_RESTRICTED_NOW, sorted(changed, key=lambda each: each["changed"]))
 
     def _refuse_beyond(self, writing: Writing, answering: Sequence[Responsibility]) -> None:
         """Raises Forbidden where what is written, as it will stand, is out of what the token reaches.
@@ -468,6 +553,7 @@ class Writer:
                     writing.owned.child_rid,
                     writing.owned.author_borough,
                     writing.owned.released_at,
+                    writing.owned.restricted,
                 )
                 for writing in fresh
             ],
@@ -496,6 +582,7 @@ class Writer:
                     "updated_at": writing.updated_at,
                     "author_borough": writing.owned.author_borough,
                     "released_at": writing.owned.released_at,
+                    "restricted": writing.owned.restricted,
                     "deleted": writing.method == "DELETE",
                 }
                 # Always in the same order, so that two writers never wait for each other.
@@ -527,6 +614,7 @@ class Writer:
                     writing.owned.author_borough,
                     self.requester.account,
                     writing.stored,
+                    writing.owned.restricted,
                 )
                 for writing in writings
             ],
@@ -621,6 +709,7 @@ _MOVED_ON = (
         updated_at=bindparam("updated_at"),
         author_borough=bindparam("author_borough"),
         released_at=bindparam("released_at"),
+        restricted=bindparam("restricted"),
         deleted=bindparam("deleted"),
     )
 )
@@ -629,10 +718,32 @@ _VERSIONS = select(resource.c.rid, resource.c.version).where(
 )
 # A deletion of one of these waits; or has been waited for, and then the row is not found.
 _HELD = (
-    select(resource.c.rid)
+    select(resource.c.rid, resource.c.restricted)
     .where(resource.c.rid.in_(bindparam("rids", expanding=True)), resource.c.deleted.is_(False))
     .order_by(resource.c.rid)
     .with_for_update(read=True)
+)
+_RESTRICTED_BINARIES = select(resource.c.id).where(
+    resource.c.type == "Binary",
+    resource.c.id.in_(bindparam("ids", expanding=True)),
+    resource.c.restricted,
+)
+_PAPERS_OF = (
+    select(resource.c.rid, resource.c.type, resource.c.id, resource.c.restricted, resource_version.c.body)
+    .join(
+        resource_version,
+        (resource_version.c.rid == resource.c.rid) & (resource_version.c.version == resource.c.version),
+    )
+    .where(
+        resource.c.child_rid == bindparam("child"),
+        resource.c.type.in_(sorted(RESTRICTED_TYPES)),
+        resource.c.deleted.is_(False),
+    )
+)
+_RESTRICTED_NOW = (
+    update(resource)
+    .where(resource.c.rid == bindparam("changed"))
+    .values(restricted=bindparam("is_restricted"))
 )
 _LAST_RID = select(func.max(resource.c.rid))
 _NEXT_RIDS = text("select nextval('resource_rid_seq') from generate_series(1, :count)")
@@ -654,6 +765,7 @@ def _correctable(reading: Reach, correcting: Reach, moment: int) -> Select[*tupl
         resource.c.audience,
         resource.c.author_borough,
         resource.c.released_at,
+        resource.c.restricted,
         resource.c.deleted,
         predicate.correctable(correcting).label("writable"),
     ).where(

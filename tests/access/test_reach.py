@@ -20,7 +20,7 @@ from tests.builders import BOROUGHS, TODAY, a_requester
 
 def test_a_health_visitor_reaches_the_boroughs_of_the_account():
     found = reach.of(a_requester(boroughs=["bury", "salford"]), on=TODAY)
-    assert found == BoroughReach(frozenset({BOROUGHS["bury"], BOROUGHS["salford"]}), TODAY)
+    assert found == BoroughReach(frozenset({BOROUGHS["bury"], BOROUGHS["salford"]}), TODAY, staff=True)
 
 
 @pytest.mark.parametrize("role", [*STAFF, "administrator", "system-client"])
@@ -49,8 +49,41 @@ def test_only_the_services_own_commands_reach_the_whole_record():
 @pytest.mark.parametrize("role", STAFF)
 def test_who_leads_reaches_the_children_of_the_accounts_boroughs(role):
     found = reach.of(a_requester(role, boroughs=["bury"]), on=TODAY)
-    assert found == BoroughReach(frozenset({BOROUGHS["bury"]}), TODAY)
+    is_lead = role == "safeguarding-lead"
+    assert found == BoroughReach(frozenset({BOROUGHS["bury"]}), TODAY, staff=True, lead=is_lead)
     assert reach.PERMITTED[role] == reach.PERMITTED["health-visitor"]
+
+
+def test_a_child_that_was_opened_is_reached_by_staff_alone():
+    for role in STAFF:
+        found = reach.of(replace(a_requester(role), opened=frozenset({"a"})), on=TODAY)
+        assert found.opened == {"a"}
+        assert found.limits("Flag") == (Limit(found.boroughs, beyond=True),)
+    for role in ("system-client", "administrator", "parent", "commissioner", "support"):
+        asker = a_requester(role, children=["b"])
+        assert reach.of(replace(asker, opened=frozenset({"a"})), on=TODAY) == reach.of(asker, on=TODAY)
+    nobodys = replace(a_requester(), boroughs=frozenset(), opened=frozenset({"a"}))
+    assert reach.of(nobodys, on=TODAY) == Nothing()
+
+
+def test_who_names_a_borough_does_not_mean_a_child_that_was_opened_in_another():
+    whole = replace(BOTH, opened=frozenset({"a"}))
+    named = f"user/*.rs?{tag('bury')} user/*.rs?{tag('salford')}"
+    assert narrowed(named, whole) == BOTH
+    assert narrowed(f"user/Flag.rs?{tag('bury')}", whole).limits("Condition") == (Limit(BURY),)
+    mixed = narrowed(f"user/Flag.rs?{tag('bury')} user/Patient.rs", whole)
+    assert mixed.limits("Flag") == (Limit(BURY),)
+    assert mixed.limits("Patient") == mixed.limits("Condition") == (Limit(BURY | SALFORD, beyond=True),)
+    apart = f"user/Observation.r?{tag('bury')} user/Observation.r?{SURVEY}"
+    assert narrowed(apart, whole).limits("Observation") == (
+        Limit(BURY), Limit(BURY | SALFORD, SURVEYS, beyond=True)
+    )  # fmt: skip
+
+
+def test_a_system_is_not_staff():
+    assert reach.of(a_requester("system-client"), on=TODAY) == BoroughReach(
+        frozenset({BOROUGHS["bury"]}), TODAY
+    )
 
 
 def test_an_administrator_reaches_no_child_and_neither_does_support():
@@ -107,7 +140,8 @@ def test_a_type_that_no_role_names_is_permitted_to_nobody():
 
 def test_a_token_for_one_child_reaches_that_child_alone():
     nurse = replace(a_requester(boroughs=["bury"]), patient="a")
-    assert reach.of(nurse, on=TODAY) == BoroughReach(frozenset({BOROUGHS["bury"]}), TODAY, "a")
+    found = BoroughReach(frozenset({BOROUGHS["bury"]}), TODAY, "a", staff=True)
+    assert reach.of(nurse, on=TODAY) == found
     mother = a_requester("parent", children=["a", "b"])
     assert reach.of(replace(mother, patient="b"), on=TODAY) == ChildReach(frozenset({"b"}))
     assert reach.of(replace(mother, patient="c"), on=TODAY) == Nothing()

@@ -50,11 +50,12 @@ class Episode:
 
 @dataclass(frozen=True)
 class Version:
-    """author: the borough on whose behalf it was written. categories: system|code."""
+    """author: the borough on whose behalf it was written. categories: system|code. restricted: marked so."""
 
     author: str | None
     categories: frozenset[str] = frozenset()
     deletion: bool = False
+    restricted: bool = False
 
 
 @dataclass
@@ -77,12 +78,14 @@ class Paper:
 
 @dataclass
 class World:
-    """episodes: of each child. papers: by type and id. now: the instant of every question; today: its day."""
+    """episodes: of each child. papers: by type and id. handed: boroughs to which the restricted papers of a child
+    were handed over. now: the instant of every question; today: its day."""
 
     now: datetime
     today: date
     episodes: dict[str, list[Episode]] = field(default_factory=dict)
     papers: dict[tuple[str, str], Paper] = field(default_factory=dict)
+    handed: dict[str, set[str]] = field(default_factory=dict)
 
     def answering(self, child: str | None) -> set[str]:
         return {each.borough for each in self.episodes.get(child or "", ()) if each.covers(self.today)}
@@ -95,6 +98,7 @@ class Asker:
     boroughs: frozenset[str] = frozenset()
     children: frozenset[str] = frozenset()
     patient: str | None = None
+    opened: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -109,8 +113,11 @@ class _Given:
 
 @dataclass(frozen=True)
 class _Way:
+    """far: children of other boroughs who were opened are among them."""
+
     boroughs: frozenset[str]
     categories: frozenset[str]
+    far: bool
 
 
 def _given(asker: Asker) -> list[_Given]:
@@ -148,8 +155,9 @@ def _ways(asker: Asker, type_: str, letter: str) -> list[_Way]:
         every = [each for each in every if not each.tags]
     giving = [each for each in every if each.type in ("*", type_) and letter in each.letters]
     if giving or asker.role == "parent":
-        return [_Way(boroughs(each), each.categories) for each in giving]
-    return [_Way(frozenset().union(*map(boroughs, every)), frozenset())]
+        return [_Way(boroughs(each), each.categories, not each.tags) for each in giving]
+    far = any(not each.tags for each in every)
+    return [_Way(frozenset().union(*map(boroughs, every)), frozenset(), far)]
 
 
 def _is_theirs(world: World, asker: Asker, paper: Paper, wrote: str | None, way: _Way) -> bool:
@@ -158,7 +166,24 @@ def _is_theirs(world: World, asker: Asker, paper: Paper, wrote: str | None, way:
         return False
     if paper.kind == "borough":
         return wrote in way.boroughs
+    if _is_open(asker, paper, way):
+        return True
     return bool(world.answering(paper.child) & way.boroughs) or wrote in way.boroughs
+
+
+def _is_open(asker: Asker, paper: Paper, way: _Way) -> bool:
+    return way.far and asker.role in STAFF and paper.child in asker.opened
+
+
+def _despite(world: World, asker: Asker, paper: Paper, wrote: str | None, way: _Way) -> bool:
+    """Whether a restricted paper of theirs is still for them."""
+    if asker.role not in STAFF:
+        return False
+    if wrote in way.boroughs or world.handed.get(paper.child or "", set()) & way.boroughs:
+        return True
+    if asker.role != "safeguarding-lead":
+        return False
+    return _is_open(asker, paper, way) or bool(world.answering(paper.child) & way.boroughs)
 
 
 def _stand_in(version: Version) -> frozenset[str]:
@@ -176,6 +201,7 @@ def _known(world: World, asker: Asker, paper: Paper, letter: str) -> bool:
         return (
             paper.child in children
             and shown
+            and not paper.last.restricted
             and any(way.categories <= _stand_in(paper.last) for way in _ways(asker, paper.type, letter))
         )
     if asker.role == "support":
@@ -183,7 +209,9 @@ def _known(world: World, asker: Asker, paper: Paper, letter: str) -> bool:
     if paper.kind == "published":
         return True
     return any(
-        way.categories <= _stand_in(paper.last) and _is_theirs(world, asker, paper, paper.last.author, way)
+        way.categories <= _stand_in(paper.last)
+        and _is_theirs(world, asker, paper, paper.last.author, way)
+        and (not paper.last.restricted or _despite(world, asker, paper, paper.last.author, way))
         for way in _ways(asker, paper.type, letter)
     )
 
@@ -201,6 +229,10 @@ def _versions(world: World, asker: Asker, paper: Paper, letter: str) -> set[int]
         for version in [paper.versions[number - 1]]
         for way in _ways(asker, paper.type, letter)
         if _is_theirs(world, asker, paper, version.author, way)
+        and (
+            not (version.restricted or paper.last.restricted)
+            or _despite(world, asker, paper, version.author, way)
+        )
         and (not way.categories or (number == len(paper.versions) and way.categories <= _stand_in(version)))
     }
 
@@ -259,6 +291,8 @@ def _may_change(world: World, asker: Asker, paper: Paper, letter: str) -> bool:
             theirs = theirs or paper.last.author in way.boroughs
         if paper.type == "EpisodeOfCare":
             theirs = theirs or paper.names in way.boroughs
+        if paper.last.restricted:
+            theirs = theirs and _despite(world, asker, paper, paper.last.author, way)
         if theirs and way.categories <= _stand_in(paper.last):
             return True
     return False
@@ -283,8 +317,10 @@ def _narrowed(asker: Asker) -> bool:
     return any(each.tags or each.categories for each in _given(asker))
 
 
-def update(world: World, asker: Asker, paper: Paper, categories: frozenset[str]) -> str:
-    """categories: those that it has afterwards."""
+def update(
+    world: World, asker: Asker, paper: Paper, categories: frozenset[str], restricted: bool = False
+) -> str:
+    """categories: those that it has afterwards; restricted: whether it is marked so."""
     if not _allowed(asker, paper.type, "u"):
         return "refused"
     if not (_known(world, asker, paper, "u") or _known(world, asker, paper, "r")):
@@ -307,6 +343,8 @@ def update(world: World, asker: Asker, paper: Paper, categories: frozenset[str])
         boroughs = _afterwards(world, asker, paper.child)
     if paper.kind == "child" and _is_unclear(world, asker, paper.child):
         return "unfit"
+    if restricted and asker.role not in STAFF:
+        return "refused"
     if _narrowed(asker) and not _fits(asker, paper.type, "u", boroughs, categories):
         return "refused"
     return "done"
@@ -326,8 +364,10 @@ def delete(world: World, asker: Asker, paper: Paper) -> str:
     return "done"
 
 
-def create(world: World, asker: Asker, type_: str, child: str, categories: frozenset[str]) -> str:
-    """A new paper of a child."""
+def create(
+    world: World, asker: Asker, type_: str, child: str, categories: frozenset[str], restricted: bool = False
+) -> str:
+    """A new paper of a child, marked as restricted or not."""
     if not _allowed(asker, type_, "c"):
         return "refused"
     patient = world.papers["Patient", child]
@@ -338,6 +378,8 @@ def create(world: World, asker: Asker, type_: str, child: str, categories: froze
         return "refused"
     if _is_unclear(world, asker, child):
         return "unfit"
+    if restricted and asker.role not in STAFF:
+        return "refused"
     if _narrowed(asker) and not _fits(asker, type_, "c", _afterwards(world, asker, child), categories):
         return "refused"
     return "done"

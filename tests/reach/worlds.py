@@ -6,13 +6,17 @@ from datetime import UTC, date, datetime, timedelta
 from random import Random
 from typing import Any
 
+from sqlalchemy import insert, select
+
 from healthvisit.access.requester import Requester
 from healthvisit.access.scopes import parse
 from healthvisit.database import Database
 from healthvisit.definitions import GSS_SYSTEM, Definitions
 from healthvisit.exact_json import JSON
 from healthvisit.record.errors import Forbidden, Gone, NotFound, RecordError, Unprocessable
+from healthvisit.record.ownership import CONFIDENTIALITY
 from healthvisit.record.record import Record, opened
+from healthvisit.record.tables import resource, transfer
 from tests.builders import (
     BOROUGHS,
     NOW,
@@ -131,12 +135,16 @@ def _put_child(here: Made, random: Random) -> None:
         slug = team(at.date())
         if slug is None:
             continue
-        writer = a_requester(boroughs=[slug])
+        # Who may change what was restricted by the team before.
+        writer = a_requester("safeguarding-lead", boroughs=[slug])
         if at == THIS_MORNING:
             _change(here, writer, child, BOROUGHS[slug], random)
         for _ in range(random.randint(1, most)):
             body, categories, released = _paper(random.choice(PAPERS), child, random)
-            _put(here, writer, at, body, Version(BOROUGHS[slug], categories), child=child, released=released)
+            version = Version(BOROUGHS[slug], categories, restricted=_mark(body, random))
+            _put(here, writer, at, body, version, child=child, released=released)
+    if random.random() < 0.4:
+        _hand_over(here, child, random)
 
 
 def _change(here: Made, writer: Requester, child: str, borough: str, random: Random) -> None:
@@ -147,14 +155,40 @@ def _change(here: Made, writer: Requester, child: str, borough: str, random: Ran
         if what < 0.2:
             with here.opened(writer, at=THIS_MORNING, writing=True) as record:
                 record.delete(*key)
-            paper.versions.append(Version(borough, deletion=True))
+            paper.versions.append(Version(borough, deletion=True, restricted=paper.last.restricted))
         elif what < 0.6:
             body, categories, released = _paper(paper.type, child, random)
+            restricted = _mark(body, random)
             with here.opened(writer, at=THIS_MORNING, writing=True) as record:
                 record.update(*key, {**body, "id": paper.id}, if_match="1")
-            paper.versions.append(Version(borough, categories))
+            paper.versions.append(Version(borough, categories, restricted=restricted))
             paper.released = released
             here.bodies[key] = {**body, "id": paper.id}
+
+
+def _mark(body: JSON, random: Random) -> bool:
+    """Mark it as restricted, or not."""
+    if random.random() < 0.7:
+        body.pop("meta", None)
+        return False
+    body["meta"] = {"security": [{"system": CONFIDENTIALITY, "code": random.choice("RV")}]}
+    return True
+
+
+def _hand_over(here: Made, child: str, random: Random) -> None:
+    """A transfer of before, as it stands in its table; some take the restricted papers along."""
+    slug, restricted = random.choice(TEAMS), random.random() < 0.7
+    state = random.choice(("accepted", "accepted", "declined"))
+    with here.database.writing() as connection:
+        rid = connection.scalar(select(resource.c.rid).where(resource.c.id == child))
+        connection.execute(
+            insert(transfer).values(
+                id=child, child_rid=rid, from_borough=BOROUGHS["wigan"], to_borough=BOROUGHS[slug],
+                offered_by="someone", offered_at=0, reason="moved", restricted_handed_over=restricted, state=state,
+            )
+        )  # fmt: skip
+    if restricted and state == "accepted":
+        here.world.handed[child] = {BOROUGHS[slug]}
 
 
 def _put(here: Made, writer: Requester, at: datetime, body: JSON, version: Version, **kept: Any) -> str:
@@ -252,7 +286,10 @@ def an_asker(world: World, random: Random) -> Asker:
         case "commissioner" | "support":
             return Asker(role, scopes)
     boroughs = frozenset(random.sample(sorted(SLUGS), random.choice((1, 1, 2, 2, 3))))
-    return Asker(role, scopes, boroughs, patient=patient)
+    opened = frozenset[str]()
+    if role in oracle.STAFF and random.random() < 0.4:
+        opened = frozenset(random.sample(children, random.randint(1, 2)))
+    return Asker(role, scopes, boroughs, patient=patient, opened=opened)
 
 
 def _scopes(role: str, random: Random) -> str:
@@ -284,6 +321,7 @@ def requester(asker: Asker) -> Requester:
         children=asker.children,
         client="app",
         patient=asker.patient,
+        opened=asker.opened,
     )
 
 
@@ -357,9 +395,10 @@ def write(here: Made, asker: Asker, random: Random, times: int) -> Iterator[Deci
         if paper.type in CATEGORIES:
             categories = frozenset(random.sample(CATEGORIES[paper.type], random.randint(1, 2)))
             _file(body, categories)
+        restricted = paper.type in PAPERS and _mark(body, random)
         match = str(len(paper.versions))
         found = _tried(here, asker, Record.update, *key, body, if_match=match)
-        yield f"update {key}", 1, oracle.update(world, asker, paper, categories), found
+        yield f"update {key}", 1, oracle.update(world, asker, paper, categories, restricted), found
     for paper in random.choices(changed, k=times):
         key = paper.type, paper.id
         found = _tried(here, asker, Record.delete, *key)
@@ -367,8 +406,10 @@ def write(here: Made, asker: Asker, random: Random, times: int) -> Iterator[Deci
     for child in random.choices(sorted(world.episodes), k=times):
         type_ = random.choice(PAPERS)
         body, categories, _ = _paper(type_, child, random)
+        restricted = _mark(body, random)
         found = _tried(here, asker, Record.create, type_, body)
-        yield f"create {type_} of {child}", 1, oracle.create(world, asker, type_, child, categories), found
+        expected = oracle.create(world, asker, type_, child, categories, restricted)
+        yield f"create {type_} of {child}", 1, expected, found
 
 
 def _tried(here: Made, asker: Asker, ask: Callable[..., Any], *asked: Any, **more: Any) -> str:

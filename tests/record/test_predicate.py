@@ -14,10 +14,19 @@ from healthvisit.access.reach import (
     PublishedReach,
     SharedReach,
     WholeRecord,
+    narrowed,
 )
+from healthvisit.access.scopes import BOROUGH_SYSTEM, parse
 from healthvisit.record import predicate
 from healthvisit.record.instants import micros
-from healthvisit.record.tables import audit_event, resource, resource_version, responsibility, search_token
+from healthvisit.record.tables import (
+    audit_event,
+    resource,
+    resource_version,
+    responsibility,
+    search_token,
+    transfer,
+)
 from tests.builders import BOROUGHS, NOW, TODAY
 
 BURY, SALFORD = BOROUGHS["bury"], BOROUGHS["salford"]
@@ -363,3 +372,160 @@ def test_who_reads_the_events_about_which_children(rows, case, children):
             select(audit_event.c.child_rid).where(predicate.readable_event(CASES[case][0]))
         )
         assert set(found) == children
+
+
+# Restricted papers. The first child is Bury's; the second was Bury's until today and is Salford's now.
+RESTRICTED = {
+    30: ("Flag", 1, BURY, None),
+    31: ("Flag", 1, SALFORD, None),
+    32: ("Flag", 7, BURY, None),
+    33: ("Encounter", 7, SALFORD, RELEASED),
+}
+
+
+@pytest.fixture
+def restricted(rows):
+    with rows.writing() as connection:
+        for rid, (type_, child, author, released) in RESTRICTED.items():
+            connection.execute(
+                insert(resource).values(
+                    rid=rid, type=type_, id=f"id-{rid}", version=1, updated_at=0, audience="child",
+                    child_rid=child, author_borough=author, released_at=released, restricted=True,
+                )
+            )  # fmt: skip
+            connection.execute(
+                insert(resource_version).values(a_version(rid, 1, author) | {"restricted": True})
+            )
+            event = {"seq": rid, "id": str(rid), "recorded_at": 0, "interaction": "read", "outcome": 0}
+            event |= {"account": "a", "role": "x", "child_rid": child, "request": ""}
+            event |= {"type": type_, "resource_id": f"id-{rid}"}
+            connection.execute(insert(audit_event).values(event))
+    return rows
+
+
+def staff(borough, lead=False, **more):
+    return BoroughReach(frozenset({borough}), TODAY, staff=True, lead=lead, **more)
+
+
+def hand_over(database, child, to_borough, *, restricted=True, state="accepted"):
+    with database.writing() as connection:
+        connection.execute(
+            insert(transfer).values(
+                id=f"{child}-{to_borough}", child_rid=child, from_borough=BURY, to_borough=to_borough,
+                offered_by="a", offered_at=0, reason="moved", restricted_handed_over=restricted, state=state,
+            )
+        )  # fmt: skip
+
+
+REACHES_OF_RESTRICTED = {
+    "Bury's staff": (staff(BURY), {30, 32}, {30}),
+    "Salford's staff": (staff(SALFORD), {31, 33}, {33}),
+    "Bury's safeguarding lead": (staff(BURY, lead=True), {30, 31, 32}, {30, 31}),
+    "Salford's safeguarding lead": (staff(SALFORD, lead=True), {31, 32, 33}, {32, 33}),
+    "an app of one child": (staff(BURY, patient="id-7"), {32}, set()),
+    "a system of both": (both(), set(), set()),
+    "a parent of both": (CASES["a parent of both"][0], set(), set()),
+    "Bury's administrator": (CASES["Bury's administrator"][0], set(), set()),
+    "a commissioner": (PublishedReach(), set(), set()),
+    "the service": (WholeRecord(), {30, 31, 32, 33}, {30, 31, 32, 33}),
+    "Bury's staff who opened Salford's child": (staff(BURY, opened=frozenset({"id-7"})), {30, 32}, {30}),
+    "Bury's lead who opened Salford's child": (
+        staff(BURY, lead=True, opened=frozenset({"id-7"})),
+        {30, 31, 32, 33},
+        {30, 31},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REACHES_OF_RESTRICTED)
+def test_who_reads_and_writes_restricted_papers(restricted, case):
+    reach, readable, writable = REACHES_OF_RESTRICTED[case]
+    assert of(restricted, predicate.readable(reach, at=NOW)) & RESTRICTED.keys() == readable
+    assert of(restricted, predicate.writable(reach)) & RESTRICTED.keys() == writable
+    assert of(restricted, predicate.correctable(reach)) & RESTRICTED.keys() == writable
+    assert versions(restricted, predicate.readable_version(reach)) & RESTRICTED.keys() == readable
+
+
+@pytest.mark.parametrize(
+    ("handed", "expected"),
+    [
+        ({"to_borough": SALFORD}, {31, 32, 33}),
+        ({"to_borough": BURY}, {31, 33}),
+        ({"to_borough": SALFORD, "restricted": False}, {31, 33}),
+        ({"to_borough": SALFORD, "state": "offered"}, {31, 33}),
+        ({"to_borough": SALFORD, "child": 1}, {31, 33}),
+    ],
+)
+def test_restricted_papers_go_with_a_child_where_they_are_handed_over(restricted, handed, expected):
+    hand_over(restricted, **{"child": 7} | handed)
+    reach = staff(SALFORD)
+    assert of(restricted, predicate.readable(reach, at=NOW)) & RESTRICTED.keys() == expected
+    assert of(restricted, predicate.readable(both(), at=NOW)) & RESTRICTED.keys() == set()
+
+
+@pytest.mark.parametrize(
+    ("reach", "expected"),
+    [
+        (staff(BURY), {30}),
+        (staff(SALFORD), {33}),
+        (staff(SALFORD, lead=True), {32, 33}),
+        (CASES["Bury's administrator"][0], {30, 31}),
+        (both(), set()),
+    ],
+)
+def test_an_event_about_a_restricted_paper_is_as_hidden_as_the_paper(restricted, reach, expected):
+    with restricted.reading() as connection:
+        found = set(connection.scalars(select(audit_event.c.seq).where(predicate.readable_event(reach))))
+    assert found & RESTRICTED.keys() == expected
+    # What else is about the child stays.
+    assert found - RESTRICTED.keys()
+
+
+def test_a_child_that_is_opened_is_read_and_nothing_of_it_written(rows):
+    def found(reach, letter="r", scopes="user/*.cruds"):
+        narrow = narrowed(reach, parse(scopes), letter)
+        return of(rows, predicate.readable(narrow, at=NOW)) & {1, 2, 7, 8, 9, 10, 11}
+
+    closed, opened = staff(BURY), staff(BURY, opened=frozenset({"id-7"}))
+    assert found(closed) == {1, 2, 8, 10}
+    assert found(opened) == {1, 2, 7, 8, 9, 10, 11}
+    assert of(rows, predicate.writable(opened)) == of(rows, predicate.writable(closed))
+    assert of(rows, predicate.correctable(opened)) == of(rows, predicate.correctable(closed))
+    assert versions(rows, predicate.readable_version(opened)) >= {7, 9, 11}
+    with rows.reading() as connection:
+        events = select(audit_event.c.child_rid).where(predicate.readable_event(opened))
+        assert set(connection.scalars(events)) == {1}
+    # A child that is nobody's to open is not found by it, and a scope that names a borough means no other.
+    assert found(staff(BURY, opened=frozenset({"id-9", "x"}))) == found(closed)
+    tag = f"_tag={BOROUGH_SYSTEM}|{BURY}"
+    assert found(opened, scopes=f"user/*.rs?{tag}") == {1, 2, 8, 10}
+    assert found(opened, scopes=f"user/Patient.rs user/Encounter.rs?{tag}") == {1, 2, 7, 8, 10, 11}
+    assert found(opened, scopes=f"user/Patient.rs?{tag} user/Encounter.rs?{tag}") == {1, 2, 8, 10}
+    assert found(staff(BURY, patient="id-1", opened=frozenset({"id-7"}))) == {1, 2}
+
+
+def test_what_a_paper_said_before_it_was_restricted_and_while_it_was_is_hidden(rows):
+    with rows.writing() as connection:
+        for version, is_restricted in ((2, True), (3, False)):
+            made = a_version(4, version, BURY) | {"restricted": is_restricted}
+            connection.execute(insert(resource_version).values(made))
+
+    def found(reach, *, is_restricted, standing):
+        joined = resource_version.join(resource, resource.c.rid == resource_version.c.rid)
+        with rows.writing() as connection:
+            connection.execute(
+                update(resource).where(resource.c.rid == 4).values(restricted=is_restricted, version=standing)
+            )
+            return set(
+                connection.scalars(
+                    select(resource_version.c.version)
+                    .select_from(joined)
+                    .where(resource_version.c.rid == 4, predicate.readable_version(reach))
+                )
+            )
+
+    assert found(both(), is_restricted=True, standing=3) == set()
+    assert found(both(), is_restricted=False, standing=3) == {1, 3}
+    # What stands follows its paper, which may be about another that is marked no more.
+    assert found(both(), is_restricted=False, standing=2) == {1, 2, 3}
+    assert found(staff(BURY), is_restricted=True, standing=3) == {1, 2, 3}
