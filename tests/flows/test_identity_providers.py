@@ -11,12 +11,13 @@ import html5lib
 import pytest
 from sqlalchemy import text
 
-from healthvisit.accounts import federated, people, relationships
+from healthvisit.accounts import clients, federated, people, relationships
 from healthvisit.accounts.federated import Adult
 from healthvisit.database import Database
 from healthvisit.faces.sign_in import outbound
 from healthvisit.record import record as the_record
 from tests import builders
+from tests.faces.sign_in.a_service import CHALLENGE, VERIFIER
 from tests.flows import identity
 from tests.flows.identity import ADULT, BASE, BURY, SALFORD, Idp, Service, a_mother, a_nurse
 
@@ -322,6 +323,45 @@ def test_the_work_of_a_selected_role_ends_with_its_last_session(service):
     assert service.rows("account_borough") == []
 
 
+def test_what_an_app_was_given_ends_with_the_session_of_a_selected_role(service):
+    there = "https://app.example/cb"
+    with service.database.writing() as connection:
+        clients.register(
+            connection, client_id="other", name="Other", scope="user/Patient.rs offline_access",
+            redirect_uris=[there],
+        )  # fmt: skip
+    service.idps["cis2"].tell(a_nurse())
+    browser = service.browser()
+    browser.sign_in("cis2")
+    # An hour before the session ends by itself.
+    service.wait(7 * 3600)
+    asked = {
+        "response_type": "code", "client_id": "other", "redirect_uri": there, "state": "s",
+        "scope": "user/Patient.rs offline_access", "aud": f"{BASE}/fhir", "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+    }  # fmt: skip
+    token = re.search(
+        r'"csrf_token" value="([^"]+)"', browser.here.get("/authorize", query_string=asked).text
+    )
+    sent = {"csrf_token": token[1], "decision": "allow"}
+    allowed = browser.here.post("/authorize", query_string=asked, data=sent)
+    code = parse_qs(urlsplit(allowed.location).query)["code"][0]
+    app = service.app.test_client()
+    answer = app.post("/token", data={
+        "grant_type": "authorization_code", "client_id": "other", "redirect_uri": there, "code": code,
+        "code_verifier": VERIFIER,
+    })  # fmt: skip
+    given = answer.json
+    shown_ = {"Authorization": f"Bearer {given['access_token']}"}
+    assert app.get("/fhir/Patient", headers=shown_).status_code == 200
+    [family], [session] = service.rows("token_family"), service.rows("session")
+    assert family["expires_at"] <= session["expires_at"]
+    browser.sign_out()
+    assert app.get("/fhir/Patient", headers=shown_).status_code == 401
+    again = {"grant_type": "refresh_token", "client_id": "other", "refresh_token": given["refresh_token"]}
+    assert app.post("/token", data=again).status_code == 400
+
+
 def test_a_table_that_changes_puts_out_those_whose_work_changes_and_no_others(service):
     here, there = service.browser(), service.browser()
     service.idps["cis2"].tell(a_nurse("inv-0001", organisation="INV1"))
@@ -409,6 +449,16 @@ def test_an_answer_is_good_once_and_in_the_browser_that_asked(service):
     assert hers.back(address).status_code == 303
     assert shown(hers.back(address)) == OVER
     assert hers.is_in()
+
+
+def test_an_answer_is_used_up_also_where_it_went_wrong(service):
+    service.idps["cis2"].tell(a_nurse(), "token 500")
+    browser = service.browser()
+    address = browser.away(browser.begin("cis2"))
+    assert browser.back(address).status_code == 503
+    service.idps["cis2"].tell(a_nurse())
+    assert shown(browser.back(address)) == OVER
+    assert service.idps["cis2"].seen()["calls"] == {}
 
 
 def test_an_answer_after_ten_minutes_is_too_late(service):
