@@ -417,10 +417,10 @@ def twin(steps: Iterable[Written], asker: Asker, seed: int) -> list[Written]:
     random = Random(f"{seed} {asker}")
     referred = {name for step in steps for name in _named(step.body)}
     found_by_search = {type_: oracle.search(told, asker, type_) for type_ in oracle.TYPES}
-    shown = {
-        key: _shown(told, asker, paper_, found_by_search[paper_.type]) for key, paper_ in told.papers.items()
+    are_shown = {
+        key: shown(told, asker, paper_, found_by_search[paper_.type]) for key, paper_ in told.papers.items()
     }
-    reached = {told.papers[key].child for key, numbers in shown.items() if numbers}
+    reached = {told.papers[key].child for key, numbers in are_shown.items() if numbers}
     away = {child for child in told.episodes if child not in reached and random.random() < 0.2}
     found: list[Written] = []
     fates: dict[str, str] = {}
@@ -433,12 +433,12 @@ def twin(steps: Iterable[Written], asker: Asker, seed: int) -> list[Written]:
         last = len(told.papers[key].versions)
         if step.paper not in fates:
             fates[step.paper] = random.choice(
-                _fates(step, bool(shown[key]), last in shown[key], asker.role == "parent", referred)
+                _fates(step, bool(are_shown[key]), last in are_shown[key], asker.role == "parent", referred)
             )
         fate = fates[step.paper]
         if fate == "away":
             continue
-        changed = number not in shown[key] and fate != "same"
+        changed = number not in are_shown[key] and fate != "same"
         body = _behind(step) if fate == "behind" else _other(step) if changed else step.body
         found.append(replace(step, body=body))
         if number == last and step.body is not None and fate in ("more", "gone", "behind"):
@@ -492,7 +492,7 @@ def _moved_away(family: Family) -> Iterator[Written]:
     yield _written(name, "EpisodeOfCare", "service", began, names="wigan", **of)
 
 
-def _shown(told: World, asker: Asker, paper_: Paper, found_by_search: str | set[str]) -> set[int]:
+def shown(told: World, asker: Asker, paper_: Paper, found_by_search: str | set[str]) -> set[int]:
     """Numbers of the versions that are shown to the asker, by whatever way."""
     numbers = oracle.history(told, asker, paper_)
     found = set(numbers) if isinstance(numbers, set) else set()

@@ -340,7 +340,7 @@ class Questions:
     # Values
 
     def _a_type(self) -> str:
-        return self.random.choice(sorted(self.bodies))
+        return self.random.choice(sorted(self.bodies) or sorted(self.of))
 
     def _a_parameter(self, type_: str) -> str:
         # Those that somebody has written something for come first: the others find nothing in either world.
@@ -371,7 +371,7 @@ class Questions:
         found = self.values.get((type_, "_id"))
         value = self._drawn(found) if found is not None else None
         if value is None and self.random.random() < 0.5:
-            value = self._drawn(self.values[self._a_type(), "_id"])
+            value = self._drawn(self.values.get((self._a_type(), "_id"), ([], [], [])))
         return value or "01920000-0000-7000-8000-000000000000"
 
     # Writing
@@ -481,7 +481,7 @@ class Questions:
                 if type_ == "Group":
                     path = f"/fhir/Group/{self._id('Group')}/$export"
                 if chance < 0.4:
-                    ask.append(("_type", ",".join(self.random.sample(sorted(self.bodies), 2))))
+                    ask.append(("_type", f"{self._a_type()},{self._a_type()}"))
                 if chance < 0.2:
                     each = self._a_type()
                     ask[:] = [("_typeFilter", f"{each}?{urlencode(self._plain(each))}"), ("_type", each)]

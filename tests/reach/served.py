@@ -5,6 +5,7 @@ itself. It is asked as a WSGI server asks it, and every byte of the answer comes
 """
 
 import io
+import logging
 import sys
 import traceback
 from collections import Counter
@@ -23,7 +24,7 @@ from healthvisit import exports
 from healthvisit.accounts import clients, people, relationships, tokens
 from healthvisit.app import create_app
 from healthvisit.config import Settings, packaged
-from healthvisit.database import Database
+from healthvisit.database import Database, metadata
 from healthvisit.definitions import GSS_SYSTEM, Definitions
 from healthvisit.exact_json import JSON, dumps, loads
 from healthvisit.faces import door
@@ -338,6 +339,19 @@ class Served:
                 close()
         return Answered(told[0], told[1], text)
 
+    def secrets(self) -> set[str]:
+        """What opens a door, and what it is kept as: nobody is shown any of it, nor the name of another account."""
+        found = {PASSWORD, self.app.secret_key, self.cookie.partition("=")[2], self.token}
+        secret = {"hash", "password_hash", "jti", "salt", "jti_hash", "code_challenge"}
+        with self.database.reading() as connection:
+            for table in metadata.sorted_tables:
+                for column in table.columns:
+                    if column.name in secret and table.name not in _SHOWN:
+                        found |= {
+                            value for (value,) in connection.execute(select(column)) if isinstance(value, str)
+                        }
+        return {str(each) for each in found if each}
+
     # What stands in it, for whoever makes requests of what is hidden
 
     def told(self) -> Told:
@@ -376,6 +390,10 @@ class Served:
 def _key() -> dict[str, Any]:
     """What a system is registered with; its token is given to it here without being asked for."""
     return ECKey.generate_key("P-384", {"use": "sig", "alg": "ES384", "kid": "one"}).as_dict(private=False)
+
+
+# Whoever witnesses the audit is shown its hashes; a person ends a browser by what its session is kept as.
+_SHOWN = ("audit_event", "audit_anchor", "session")
 
 
 def _environ(name: str) -> str:
@@ -417,7 +435,13 @@ def _instant(micros: int) -> str:
 
 
 def serve(pipe: Pipe) -> None:
-    """Answers what comes through the pipe, until None comes: (what is to be done, with what)."""
+    """Answers what comes through the pipe, until None comes: (what is to be done, with what).
+
+    What is logged from INFO on, and what is printed, is kept, and told when it is asked for.
+    """
+    heard = io.StringIO()
+    logging.basicConfig(stream=heard, level=logging.INFO, force=True)
+    sys.stdout = sys.stderr = heard
     machine = Machine()
     machine.install()
     folder = packaged("fhir")
@@ -436,6 +460,11 @@ def serve(pipe: Pipe) -> None:
                 case "ask":
                     assert served is not None
                     answer = [served.ask(asked) for asked in given]
+                case "secrets":
+                    assert served is not None
+                    answer = served.secrets()
+                case "heard":
+                    answer = heard.getvalue()
                 case _:
                     raise ValueError(what)
         except Exception:

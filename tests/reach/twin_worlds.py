@@ -32,7 +32,7 @@ from healthvisit.database import Database
 from healthvisit.exact_json import JSON, loads
 from healthvisit.record import record as the_record
 from tests import builders, conftest
-from tests.reach import served
+from tests.reach import latency, served
 from tests.reach.questions import Cell, Questions
 from tests.reach.served import CALLERS, Answered, Asked, Caller, Fault, Told
 
@@ -41,6 +41,8 @@ Copy = Callable[[Path], str]
 # Of each batch so many requests are of cells that the caller may do most with, of each sort.
 BATCH, OFTEN = 40, 5
 SERVER = "HEALTHVISIT_TEST_DATABASE"
+# Nothing here is worth a disk: where there is a folder in memory, SQLite works there.
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 @dataclass
@@ -261,21 +263,23 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=20_000, help="requests of each world")
     parser.add_argument("--seed", type=int, default=2021)
     parser.add_argument("--database", help="URL of a PostgreSQL server; SQLite without it")
-    parser.add_argument("--results", type=Path, default=Path("probe.json"), help="file that is written")
+    parser.add_argument("--results", type=Path, default=Path("build/probe.json"), help="file that is written")
     parser.add_argument("--callers", default=",".join(CALLERS), help="which kinds of caller, with commas")
     parser.add_argument("--stop", action="store_true", help="at the first difference")
+    parser.add_argument("--timing", type=int, metavar="N", help="time N pairs of each kind instead")
     asked = parser.parse_args()
+    if asked.timing:
+        sys.exit(_timing(asked.timing, asked.seed, asked.database))
     name = "PostgreSQL" if asked.database else "SQLite"
     print(f"seed {asked.seed}, {asked.count} requests on {name}", flush=True)
-    # Nothing here is worth a disk: where there is a folder in memory, SQLite works there.
-    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
     with (
-        tempfile.TemporaryDirectory(dir=memory) as where,
+        tempfile.TemporaryDirectory(dir=MEMORY) as where,
         copies(Path(where), asked.database) as copy,
         Pair(copy, Path(where)) as pair,
     ):
         probe = Probe(pair, seed=asked.seed, database=name, callers=asked.callers.split(","))
         result = probe.run(asked.count, tell=lambda text: print(text, flush=True), stop=asked.stop)
+    asked.results.parent.mkdir(exist_ok=True)
     asked.results.write_text(json.dumps(result.json(), indent=1) + "\n")
     statuses = ", ".join(f"{count} x {status}" for status, count in sorted(result.statuses.items()))
     print(
@@ -288,6 +292,19 @@ def main() -> None:
     # Half of the requests go round all cells.
     is_full = asked.count >= 2 * len(result.every) and asked.callers == ",".join(CALLERS)
     sys.exit(bool(result.differences) or (is_full and bool(result.unvisited)))
+
+
+def _timing(count: int, seed: int, database: str | None) -> bool:
+    """Whether the time of an answer tells that something is there."""
+    with tempfile.TemporaryDirectory(dir=MEMORY) as where, copies(Path(where), database) as copy:
+        told = latency.timed(copy, Path(where), count, seed=seed)
+    print(f"{count} pairs of each, seed {seed}")
+    for each in told:
+        print(
+            f"{each.kind:>18}: hidden {each.hidden_s * 1000:.2f} ms, nowhere {each.nowhere_s * 1000:.2f} ms, "
+            f"p {each.chance:.3f}{'  TELLS' if each.tells else ''}"
+        )
+    return any(each.tells for each in told)
 
 
 if __name__ == "__main__":
