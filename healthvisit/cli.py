@@ -307,6 +307,52 @@ def who_saw(shell: Shell, child: str) -> None:
         )
 
 
+@main.command()
+@click.argument("child")
+@click.option("--borough", required=True, help="GSS code of the borough whose service answers from today")
+@click.pass_obj
+def adopt(shell: Shell, child: str, borough: str) -> None:
+    """Seal the record of CHILD, the id of a Patient, and make a new one that nobody can trace to it.
+
+    Asks for the new NHS number and name, so that they stand in no history of commands and no list of processes.
+    It cannot be undone.
+    """
+    from healthvisit.accounts import relationships
+    from healthvisit.programme import nhs_number
+    from healthvisit.record import adoption
+    from healthvisit.record import record as the_record
+    from healthvisit.record.errors import RecordError
+
+    _refuse_unknown((borough,))
+    number = str(click.prompt("New NHS number")).replace(" ", "")
+    if not nhs_number.is_valid(number):
+        raise click.UsageError("That is not an NHS number.")
+    given = str(click.prompt("New given names, with spaces between")).split()
+    family = str(click.prompt("New family name")).strip()
+    if not given or not family:
+        raise click.UsageError("A child has a given and a family name.")
+    click.confirm("The old record will be sealed for everybody. This cannot be undone. Go on?", abort=True)
+    at = datetime.now(UTC)
+    try:
+        with the_record.opened(
+            shell.database,
+            service("enter-child"),
+            definitions=shell.definitions,
+            at=shell.now(),
+            writing=True,
+        ) as record:
+            made = adoption.adopt(
+                record,
+                child,
+                adoption.Person(number, family, tuple(given), borough),
+                besides=lambda connection: relationships.end_all(connection, child=child, at=at),
+            )
+    except RecordError as error:
+        raise click.ClickException("; ".join(issue.diagnostics for issue in error.issues)) from None
+    click.echo(f"The old record is sealed. The new one is Patient/{made.child}.")
+    click.echo(f"{made.carried} papers were copied; {made.left} stay sealed.")
+
+
 @main.group()
 def relationship() -> None:
     """Which adult may see which child."""

@@ -57,6 +57,21 @@ def withdraw(connection: Connection, *, account: str, child: str, at: datetime) 
     return ended.rowcount
 
 
+def end_all(connection: Connection, *, child: str, at: datetime) -> None:
+    """No adult sees the child any more, and no app that was opened for it reaches anything."""
+    row, family = tables.relationship.c, tables.token_family.c
+    connection.execute(
+        update(tables.relationship)
+        .where(row.child == child, row.withdrawn_at.is_(None))
+        .values(withdrawn_at=microseconds(at))
+    )
+    connection.execute(
+        update(tables.token_family)
+        .where(family.child == child, family.revoked_at.is_(None))
+        .values(revoked_at=microseconds(at))
+    )
+
+
 @dataclass(frozen=True)
 class Relationship:
     """One adult and one child. withdrawn: it was ended before its last day, or has none."""

@@ -22,7 +22,12 @@ _CURRENT = select(resource.c.rid, resource_version.c.body).join(
 )
 # The rows are held until their index is written: who changes one of them meanwhile waits, and writes after.
 _NEXT = (
-    _CURRENT.where(resource.c.rid > bindparam("after"), resource.c.deleted.is_(False))
+    _CURRENT.where(
+        resource.c.rid > bindparam("after"),
+        resource.c.deleted.is_(False),
+        # A sealed record is found by nothing (adoption.py).
+        resource.c.audience != "sealed",
+    )
     .order_by(resource.c.rid)
     .limit(bindparam("most"))
     .with_for_update(of=resource)
