@@ -57,7 +57,7 @@ UNTRUE_OF_PARENTS = {
     "no proofing level": PROOFING, "another vot told": PROOFING,
 }  # fmt: skip
 ON_THE_LINE = (
-    "slow", "one octet a second", "500", "400", "giant", "html", "redirect", "cut", "not JSON", "an array",
+    "slow", "an octet now and then", "500", "400", "giant", "html", "redirect", "cut", "not JSON", "an array",
     "a name twice", "gone silent",
 )  # fmt: skip
 DISCOVERED = (

@@ -164,9 +164,9 @@ const endpoints = {
 };
 const lines = {
   slow: async (res) => (await wait(20_000), res.end("{}")),
-  "one octet a second": async (res) => {
+  "an octet now and then": async (res) => {
     res.writeHead(200, { "Content-Type": "application/json" });
-    for (let sent = 0; sent < 30; sent += 1, await wait(1000)) res.write(" ");
+    for (let sent = 0; sent < 12; sent += 1, await wait(300)) res.write(" ");
     res.end("{}");
   },
   500: (res) => res.writeHead(500, { "Content-Type": "application/json" }).end('{"error":"server_error"}'),
