@@ -3,7 +3,7 @@ it took.
 
     scripts/vectors
 
-Ends with 1 where one was taken, or was not refused within 50 ms.
+Ends with 1 where one was taken, or was not refused within 50 ms of the processor.
 """
 
 import sys
@@ -30,20 +30,21 @@ MOST_S = 0.05
 
 
 class Took(NamedTuple):
-    """How long an answer took, what was shown, and how to ask again."""
+    """How long an answer took by the clock, and of the processor; what was shown, and how to ask again."""
 
     seconds: float
+    processor_s: float
     name: str
     ask: Callable[[], TestResponse]
 
     def again(self) -> "Took":
         """The shortest of five: what else the machine does is not this answer's time."""
-        found = self.seconds
+        found = self.processor_s
         for _ in range(5):
-            begun = time.perf_counter()
+            begun = time.thread_time()
             self.ask()
-            found = min(found, time.perf_counter() - begun)
-        return self._replace(seconds=found)
+            found = min(found, time.thread_time() - begun)
+        return self._replace(processor_s=found)
 
 
 class Desk:
@@ -145,9 +146,10 @@ class Desk:
         return answers[0]
 
     def _timed(self, ask: Callable[[], TestResponse]) -> int:
-        begun = time.perf_counter()
+        begun, worked = time.perf_counter(), time.thread_time()
         status = ask().status_code
-        self.took.append(Took(time.perf_counter() - begun, self.showing, ask))
+        took = time.perf_counter() - begun, time.thread_time() - worked
+        self.took.append(Took(*took, self.showing, ask))
         return status
 
     showing = ""
@@ -214,20 +216,22 @@ def main() -> None:
             of_assertions, more = faults_of_assertions(desk, everywhere=True)
         found += more + [f"asked for a connection: {event}" for event in asked]
         slowest = sorted(
-            (took.again() if took.seconds > MOST_S / 2 else took for took in desk.took),
-            key=lambda took: -took.seconds,
+            (took.again() if took.processor_s > MOST_S / 2 else took for took in desk.took),
+            key=lambda took: -took.processor_s,
         )
         database.dispose()
         print(
             f"{of_access_tokens} access tokens and {of_assertions} client assertions, shown {len(slowest)} times"
         )
-        middle = slowest[len(slowest) // 2].seconds
-        print(f"{len(found)} taken; half were answered within {middle * 1000:.1f} ms; the slowest:")
+        middle = slowest[len(slowest) // 2].processor_s
+        print(
+            f"{len(found)} taken; half were answered within {middle * 1000:.1f} ms of the processor; the slowest:"
+        )
         for took in slowest[:5]:
-            print(f"  {took.seconds * 1000:6.1f} ms  {took.name}")
+            print(f"  {took.processor_s * 1000:6.1f} ms  {took.name}")
         for fault in found:
             print(fault)
-        sys.exit(bool(found) or slowest[0].seconds > MOST_S)
+        sys.exit(bool(found) or slowest[0].processor_s > MOST_S)
 
 
 if __name__ == "__main__":
