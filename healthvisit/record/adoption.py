@@ -7,7 +7,7 @@ child; only the service's own commands read them. No row leads from one record t
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +27,6 @@ from healthvisit.record.tables import (
     responsibility,
     transfer,
 )
-from healthvisit.record.transfers import is_restricted
 from healthvisit.record.writing import hold
 
 CARRIED = f"{CANONICAL}/ValueSet/carried-over"
@@ -87,9 +86,12 @@ def adopt(record: Record, child: str, person: Person, *, besides: Callable[[Conn
         hold(connection, [f"child {rid}", f"nhs-number {person.nhs_number}"])
         if connection.scalar(select(exists().where(child_identifier.c.value == person.nhs_number))):
             raise Conflict("Somebody has this NHS number already.")
-        bodies = list(_bodies(connection, rid))
+        found = _bodies(connection, rid)
+        bodies = [body for body, _ in found]
         patient = next(body for body in bodies if body["resourceType"] == "Patient")
-        copied = [copy for body in bodies if (copy := _copy(body, inside.definitions)) is not None]
+        copied = [
+            copy for body, restricted in found if not restricted and (copy := _copy(body, inside.definitions))
+        ]
         entered = _patient(patient, person)
         _seal(connection, rid)
         besides(connection)
@@ -114,10 +116,10 @@ def adopt(record: Record, child: str, person: Person, *, besides: Callable[[Conn
     return Adopted(id_, len(copied), len(bodies) - 1 - len(copied))
 
 
-def _bodies(connection: Connection, rid: int) -> Iterator[JSON]:
-    """What stands of a child, in the order in which it came."""
+def _bodies(connection: Connection, rid: int) -> list[tuple[JSON, bool]]:
+    """What stands of a child and whether it is restricted, in the order in which it came."""
     rows = connection.execute(
-        select(resource_version.c.body)
+        select(resource_version.c.body, resource.c.restricted)
         .join(
             resource,
             (resource_version.c.rid == resource.c.rid) & (resource_version.c.version == resource.c.version),
@@ -125,7 +127,7 @@ def _bodies(connection: Connection, rid: int) -> Iterator[JSON]:
         .where(resource.c.child_rid == rid, resource.c.deleted.is_(False))
         .order_by(resource.c.rid)
     )
-    return (loads(row.body) for row in rows)
+    return [(loads(row.body), row.restricted) for row in rows]
 
 
 def _seal(connection: Connection, rid: int) -> None:
@@ -182,7 +184,7 @@ def _copy(body: JSON, definitions: Definitions) -> JSON | None:
     """What the new record has of a paper, without its child; None for nothing."""
     type_ = body["resourceType"]
     # A modifier changes what the rest means, and is not copied.
-    if body.get("status") not in _STATES.get(type_, ()) or is_restricted(body) or "modifierExtension" in body:
+    if body.get("status") not in _STATES.get(type_, ()) or "modifierExtension" in body:
         return None
     return _observation(body, definitions) if type_ == "Observation" else _immunization(body, definitions)
 

@@ -222,7 +222,7 @@ def _answers(borough: ColumnElement[str], on: date) -> ColumnElement[bool]:
     )
 
 
-def _told(row: Row[Any], boroughs: frozenset[str], open_papers: Sequence[JSON]) -> Iterator[Offer]:
+def _told(row: Row[Any], boroughs: frozenset[str], open_papers: Sequence[bool]) -> Iterator[Offer]:
     patient: JSON = loads(row.body)
     told = Offer(
         row.id,
@@ -235,7 +235,7 @@ def _told(row: Row[Any], boroughs: frozenset[str], open_papers: Sequence[JSON]) 
         to_borough=row.to_borough,
         offered_at=instants.from_micros(row.offered_at),
         # Even the number would tell of a paper that is kept from them.
-        outstanding=sum(row.restricted_handed_over or not is_restricted(each) for each in open_papers),
+        outstanding=sum(row.restricted_handed_over or not restricted for restricted in open_papers),
         restricted_handed_over=row.restricted_handed_over,
     )
     whole = replace(
@@ -255,7 +255,8 @@ def _told(row: Row[Any], boroughs: frozenset[str], open_papers: Sequence[JSON]) 
 
 
 def is_restricted(body: JSON) -> bool:
-    """Whether a paper, or the whereabouts of a child, are marked as restricted or very restricted."""
+    """Whether a paper, or the whereabouts of a child, are marked as restricted or very restricted; what a paper is
+    about is not looked at."""
     return any(
         label.get("system") == CONFIDENTIALITY and label.get("code") in _RESTRICTED
         for label in body.get("meta", {}).get("security", ())
@@ -457,12 +458,12 @@ def _bodies(connection: Connection, rids: Iterable[int]) -> list[tuple[str, int,
     return [(row.id, row.version, loads(row.body)) for row in rows]
 
 
-def _outstanding(connection: Connection, children: Sequence[int]) -> Mapping[int, Sequence[JSON]]:
-    """Open tasks and requests, by child."""
+def _outstanding(connection: Connection, children: Sequence[int]) -> Mapping[int, Sequence[bool]]:
+    """Of each open task and request whether it is restricted, by child."""
     if not children:
         return {}
     rows = connection.execute(
-        select(resource.c.child_rid, resource_version.c.body)
+        select(resource.c.child_rid, resource.c.restricted, resource_version.c.body)
         .join(
             resource_version,
             (resource_version.c.rid == resource.c.rid) & (resource_version.c.version == resource.c.version),
@@ -473,11 +474,11 @@ def _outstanding(connection: Connection, children: Sequence[int]) -> Mapping[int
             resource.c.deleted.is_(False),
         )
     )
-    found: dict[int, list[JSON]] = {}
+    found: dict[int, list[bool]] = {}
     for row in rows:
         body = loads(row.body)
         if body.get("status") in _OUTSTANDING[body["resourceType"]]:
-            found.setdefault(row.child_rid, []).append(body)
+            found.setdefault(row.child_rid, []).append(row.restricted)
     return found
 
 
