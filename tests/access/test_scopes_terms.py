@@ -6,9 +6,9 @@ from healthvisit.access import scopes
 
 
 def test_scopes_of_identity_and_session_are_those_said_here():
-    assert scopes.PLAIN == {
+    assert {
         "openid", "fhirUser", "launch", "launch/patient", "launch/encounter", "offline_access", "online_access",
-    }  # fmt: skip
+    } == scopes.PLAIN  # fmt: skip
 
 
 @pytest.mark.parametrize(("older", "letters"), [("read", "rs"), ("write", "cud"), ("*", "cruds")])
