@@ -52,6 +52,12 @@ class Shell:
     def database(self) -> "Database":
         from healthvisit.database import Database
 
+        return Database(self.settings.owner_database_url or self.settings.database_url)
+
+    @cached_property
+    def serving_database(self) -> "Database":
+        from healthvisit.database import Database
+
         return Database(self.settings.database_url)
 
     @cached_property
@@ -61,8 +67,9 @@ class Shell:
         return definitions.load(self.settings.definitions_folder, self.settings.instruments())
 
     def close(self) -> None:
-        if "database" in self.__dict__:
-            self.database.dispose()
+        for name in ("database", "serving_database"):
+            if name in self.__dict__:
+                self.__dict__[name].dispose()
 
     def now(self) -> datetime:
         return datetime.now(UTC) + timedelta(days=self.settings.clock_offset_days)
@@ -91,6 +98,7 @@ def migrate(shell: Shell) -> None:
     configuration = alembic.config.Config()
     configuration.set_main_option("script_location", str(packaged("migrations")))
     configuration.attributes["database"] = shell.database
+    configuration.attributes["serving"] = shell.settings.serving_login()
     alembic.command.upgrade(configuration, "head")
     click.echo("The database has this version's tables.")
 
@@ -782,10 +790,10 @@ def export_worker(shell: Shell) -> None:
     """Make the exports that apps ask for, until stopped with Ctrl-C."""
     from healthvisit import exports
 
-    if shell.database.is_sqlite:
+    if shell.serving_database.is_sqlite:
         # Two writing processes can corrupt a WAL file below SQLite 3.51.3 (decision 11).
         raise click.UsageError("On SQLite the service itself makes the exports.")
-    exports.Worker(shell.settings, shell.database, shell.definitions, lambda: datetime.now(UTC)).run()
+    exports.Worker(shell.settings, shell.serving_database, shell.definitions, lambda: datetime.now(UTC)).run()
 
 
 @main.command()

@@ -3,6 +3,7 @@
 import sysconfig
 from pathlib import Path
 from typing import Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -27,6 +28,11 @@ class Settings(BaseSettings):
     )
     database_url: str = Field(
         "sqlite:///instance/healthvisit.db", description="SQLAlchemy URL; sqlite:/// or postgresql+psycopg://"
+    )
+    owner_database_url: str | None = Field(
+        None,
+        description="PostgreSQL: URL of the login that owns the tables, for shell commands; not for what serves, which "
+        "logs in by database_url as a role that owns nothing",
     )
     base_url: str = Field(
         "http://127.0.0.1:8000", description="public address without a final slash; FHIR is at /fhir below it"
@@ -83,6 +89,13 @@ class Settings(BaseSettings):
         if self.mode == "production" and not self.base_url.startswith("https://"):
             raise ValueError("base_url must be https in production")
         return self
+
+    def serving_login(self) -> str | None:
+        """The user of database_url, where the tables are another's; else None."""
+        if self.owner_database_url is None:
+            return None
+        serving, owner = (urlsplit(url).username for url in (self.database_url, self.owner_database_url))
+        return None if serving == owner else serving
 
     def instruments(self) -> Path | None:
         """Folder of the instrument pack to load: the licensed one, else the practice pack in a demonstration."""

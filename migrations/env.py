@@ -1,11 +1,13 @@
 """Runs the migrations in one transaction under one lock: a migration that stops half-way has not happened.
 
-The database to migrate is handed over as the configuration's attribute `database`.
+The database to migrate is handed over as the configuration's attribute `database`, and as `serving` the login that
+the service has, where the tables are not its own. The policies and grants of these tables are put with them.
 """
 
 from alembic import context
 from sqlalchemy import text
 
+from healthvisit import second_lock
 from healthvisit.database import Database
 
 # Any number that no other advisory lock of ours uses.
@@ -19,3 +21,5 @@ with database.writing() as connection:
     context.configure(connection=connection, transactional_ddl=True)
     with context.begin_transaction():
         context.run_migrations()
+    if context.get_revision_argument() == context.get_head_revision():
+        second_lock.put(connection, context.config.attributes.get("serving"))

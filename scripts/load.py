@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import multiply
 from joserfc import jwt
 from joserfc.jwk import ECKey
-from sqlalchemy import create_engine, make_url
+from sqlalchemy import create_engine, make_url, text
 
 from healthvisit.database import Database
 from healthvisit.record.tables import metadata
@@ -31,6 +31,7 @@ from healthvisit.record.tables import metadata
 ROOT = Path(__file__).resolve().parent.parent
 BIN = ROOT / ".venv" / "bin"
 SERVICE, FLOOR = 8765, 8766
+OWNER, SERVING = "healthvisit_owner", "healthvisit_serving"
 CLIENT = "bury-child-health-system"
 CANONICAL = "https://healthvisit.example/fhir"
 WEIGHT = {"system": "http://snomed.info/sct", "code": "27113001"}
@@ -200,7 +201,8 @@ def shown(name: str, line: Line) -> str:
 
 def settings_of(folder: Path, url: str, port: int) -> dict[str, str]:
     return {
-        "HEALTHVISIT_DATABASE_URL": url,
+        "HEALTHVISIT_DATABASE_URL": served(url),
+        **({"HEALTHVISIT_OWNER_DATABASE_URL": url} if served(url) != url else {}),
         "HEALTHVISIT_BASE_URL": f"http://127.0.0.1:{port}",
         "HEALTHVISIT_SECRETS_FOLDER": str(folder / "secrets"),
         "HEALTHVISIT_ACCESS_TOKEN_S": "3600",
@@ -542,12 +544,21 @@ def database(folder: Path, server: str, name: str, copy_of: str = "") -> str:
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         template = f" template {make_url(copy_of).database}" if copy_of else ""
-        connection.exec_driver_sql(f"create database {name}{template}")
+        for role in (OWNER, SERVING):
+            if not connection.scalar(text("select 1 from pg_roles where rolname = :role"), {"role": role}):
+                connection.exec_driver_sql(f"create role {role} login")
+        connection.exec_driver_sql(f"create database {name}{template} owner {OWNER}")
         # Millions of rows are made between two checkpoints, so that a measurement meets none of them.
         connection.exec_driver_sql("alter system set max_wal_size = '8GB'")
         connection.exec_driver_sql("select pg_reload_conf()")
     engine.dispose()
-    return make_url(server).set(database=name).render_as_string(hide_password=False)
+    return make_url(server).set(database=name, username=OWNER).render_as_string(hide_password=False)
+
+
+def served(url: str) -> str:
+    """The URL by which the service logs in, of that of the owner of the tables."""
+    asked = make_url(url)
+    return asked.set(username=SERVING).render_as_string(hide_password=False) if asked.username else url
 
 
 if __name__ == "__main__":

@@ -1,32 +1,80 @@
 """Fixtures carry a database and the definitions, no more: what a test speaks of is built in the test.
 
 Databases are copies of a template that is migrated once a run: a SQLite file, or a PostgreSQL database where
-HEALTHVISIT_TEST_DATABASE in the environment holds the postgresql+psycopg:// URL of a server.
+HEALTHVISIT_TEST_DATABASE in the environment holds the postgresql+psycopg:// URL of a server's administrator. There
+the record is asked as it is in production, by a login that owns no table; what a test does by itself, and the service's
+own commands, go by the login of the owner.
 """
 
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import alembic.command
 import alembic.config
 import pytest
 import sqlalchemy
+from sqlalchemy import Connection
 
 from healthvisit import definitions as the_definitions
 from healthvisit.config import packaged
-from healthvisit.database import Database
+from healthvisit.database import Database, Put, Row, Told
 from healthvisit.definitions import Definitions
 from healthvisit.record import record as the_record
 from tests import builders
 
 # SQLite has no server that could hang up, and one writer at a time.
-collect_ignore = [] if "HEALTHVISIT_TEST_DATABASE" in os.environ else ["test_database_server.py"]
+collect_ignore = (
+    []
+    if "HEALTHVISIT_TEST_DATABASE" in os.environ
+    else ["test_database_server.py", "reach/test_second_lock.py"]
+)
 
-# Makes a copy of one template, in the folder given, and tells its URL.
+# Makes a copy of one template, in the folder given, and tells its URL: on PostgreSQL that of the owner of its tables.
 Copy = Callable[[Path], str]
+
+OWNER, SERVING = "healthvisit_owner", "healthvisit_serving"
+
+
+def serving(url: str) -> str:
+    """The URL by which the service logs in, of that of the owner."""
+    asked = sqlalchemy.make_url(url)
+    if asked.username != OWNER:
+        return url
+    return asked.set(username=SERVING).render_as_string(hide_password=False)
+
+
+def kept(url: str) -> Database:
+    """The owner's database, in which the record is asked and written for people as the service does it."""
+    return Kept(url) if serving(url) != url else Database(url)
+
+
+class Kept(Database):
+    """What `kept` makes."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.served = Database(serving(url))
+
+    def reading(self, told: Told = ()) -> AbstractContextManager[Connection]:
+        return self.served.reading(told) if _of_people(told) else super().reading(told)
+
+    def writing(self, told: Told = ()) -> AbstractContextManager[Connection]:
+        return self.served.writing(told) if _of_people(told) else super().writing(told)
+
+    def add(self, put: Put, rows: Sequence[Row]) -> None:
+        self.served.add(put, rows)
+
+    def dispose(self) -> None:
+        self.served.dispose()
+        super().dispose()
+
+
+def _of_people(told: Told) -> bool:
+    return bool(told) and dict(told)["kind"] != "service"
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +87,7 @@ def definitions() -> Definitions:
 @pytest.fixture
 def database(_bare: Copy, tmp_path: Path) -> Iterator[Database]:
     """A fresh database with this version's tables and nothing in them."""
-    opened = Database(_bare(tmp_path))
+    opened = kept(_bare(tmp_path))
     yield opened
     opened.dispose()
 
@@ -47,7 +95,7 @@ def database(_bare: Copy, tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 def furnished(_with_definitions: Copy, tmp_path: Path) -> Iterator[Database]:
     """A fresh database that holds the definitions: organisations, questionnaires, codes; no child."""
-    opened = Database(_with_definitions(tmp_path))
+    opened = kept(_with_definitions(tmp_path))
     yield opened
     opened.dispose()
 
@@ -73,6 +121,8 @@ def migrate(database: Database) -> None:
     configuration = alembic.config.Config()
     configuration.set_main_option("script_location", str(packaged("migrations")))
     configuration.attributes["database"] = database
+    if database.engine.url.username == OWNER:
+        configuration.attributes["serving"] = SERVING
     alembic.command.upgrade(configuration, "head")
 
 
@@ -99,13 +149,18 @@ def _postgresql_template(server: sqlalchemy.URL, prepare: Callable[[Database], N
     def create(template: str) -> str:
         name = f"healthvisit_test_{uuid.uuid4().hex}"
         with engine.connect() as connection:
-            connection.exec_driver_sql(f'create database "{name}" template "{template}"')
+            connection.exec_driver_sql(f'create database "{name}" template "{template}" owner {OWNER}')
         made.append(name)
         return name
 
     def url(name: str) -> str:
-        return server.set(database=name).render_as_string(hide_password=False)
+        return server.set(database=name, username=OWNER).render_as_string(hide_password=False)
 
+    with engine.connect() as connection:
+        for role in (OWNER, SERVING):
+            # Two runs may begin at once.
+            with suppress(sqlalchemy.exc.ProgrammingError, sqlalchemy.exc.IntegrityError):
+                connection.exec_driver_sql(f"create role {role} login")
     template = create("template1")
     _prepare(url(template), prepare)
     yield lambda _into: url(create(template))

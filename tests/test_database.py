@@ -7,11 +7,19 @@ import pytest
 from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 
-from healthvisit.database import LEAST_IN_ARRAYS, at_once, sent
+from healthvisit.database import LEAST_IN_ARRAYS, Database, at_once, sent
 from healthvisit.record import rows
 from healthvisit.record.tables import search_string, search_token
 
 COLUMNS = ("type", "parameter", "code", "system", "rid")
+
+
+@pytest.fixture
+def database(_bare, tmp_path):
+    """One that lets its reader write any row: that of the owner."""
+    opened = Database(_bare(tmp_path))
+    yield opened
+    opened.dispose()
 
 
 def kept(database):

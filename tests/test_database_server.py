@@ -3,10 +3,18 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from sqlalchemy import Column, Integer, Table, Text, text
 
-from healthvisit.database import Contended, metadata
+from healthvisit.database import Contended, Database, metadata
 from tests.test_database import kept, put, row
+
+
+@pytest.fixture
+def database(_bare, tmp_path):
+    opened = Database(_bare(tmp_path))
+    yield opened
+    opened.dispose()
 
 
 def test_a_connection_that_the_server_has_closed_is_not_used_again(database):

@@ -10,7 +10,7 @@ https://hl7.org/fhir/uv/bulkdata/STU2/export.html
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -27,7 +27,7 @@ from healthvisit.access.requester import Requester, Role
 from healthvisit.database import Database
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps, loads
-from healthvisit.record import audit, bundles, ids, instants, ownership, predicate
+from healthvisit.record import audit, bundles, ids, instants, ownership, predicate, within
 from healthvisit.record.audit import Event
 from healthvisit.record.errors import Forbidden, Invalid, Issue, NotFound, TooMany
 from healthvisit.record.everything import since_of
@@ -228,6 +228,12 @@ def _criteria(definitions: Definitions, type_: str, text: str) -> list[tuple[str
     return criteria
 
 
+def status(database: Database, requester: Requester, id_: str, *, at: datetime) -> Job:
+    """The job as it stands, without a line in the audit: it is asked every few seconds. Raises NotFound."""
+    with database.reading(within.of_account(requester.account)) as connection:
+        return found(connection, requester, id_, at=at)
+
+
 def found(connection: Connection, requester: Requester, id_: str, *, at: datetime) -> Job:
     """The job, for the account and the app that asked. Raises NotFound: another's is not told from none."""
     if not is_id(id_):
@@ -328,7 +334,7 @@ def _types(asked: Asked, requester: Requester) -> list[str]:
 
 def take(database: Database, *, at: datetime) -> Job | None:
     """The job that has waited longest, or whose worker has gone; it is this worker's until its lease ends."""
-    with database.writing() as connection:
+    with database.writing(within.WORKING) as connection:
         row = connection.execute(
             select(export_job)
             .where(
@@ -355,7 +361,7 @@ def take(database: Database, *, at: datetime) -> Job | None:
 
 def waiting(database: Database, *, at: datetime) -> bool:
     """Whether there is something to take; asked often, so it only reads."""
-    with database.reading() as connection:
+    with database.reading(within.WORKING) as connection:
         one = select(export_job.c.id).where(
             or_(
                 export_job.c.state == "waiting",
@@ -414,12 +420,12 @@ def fail(work: Work, job: Job, fault: str = "exception") -> None:
 
 def forget(work: Work) -> None:
     """Delete the files whose time has come, and those of jobs that were cancelled."""
-    with work.database.reading() as connection:
+    with work.database.reading(within.WORKING) as connection:
         ended = connection.scalars(select(export_job.c.id).where(_over(work.clock()))).all()
     for id_ in ended:
         shutil.rmtree(work.folder / id_, ignore_errors=True)
     if ended:
-        with work.database.writing() as connection:
+        with work.database.writing(within.WORKING) as connection:
             connection.execute(update(export_job).where(export_job.c.id.in_(ended)).values(state="forgotten"))
 
 
@@ -436,7 +442,7 @@ def _end(work: Work, job: Job, answer: Answer, events: Sequence[Event] = ()) -> 
     Raises Lost where it is no longer this worker's.
     """
     at = work.clock()
-    with work.database.writing() as connection:
+    with work.database.writing(within.WORKING) as connection:
         changed = connection.execute(
             update(export_job)
             .where(_held(job))
@@ -541,8 +547,7 @@ class _Run:
         """The current versions, in the order of their numbers. chunk: of these children, None for all."""
         after = -1
         while True:
-            with self.work.database.reading() as connection:
-                requester, reach = self._reach()
+            with self._reading() as (connection, requester, reach):
                 types = [each for each in self._types(requester, chunk) if each not in self.asked.filters]
                 rows = (
                     connection.execute(
@@ -566,8 +571,7 @@ class _Run:
         """The matches of a type's filters, each once."""
         seen: set[str] = set()
         for chunk in chunks:
-            with self.work.database.reading() as connection:
-                requester, _ = self._reach()
+            with self._reading() as (connection, requester, _):
                 narrowed = self._narrowed(connection, type_, chunk)
             if type_ not in self._types(requester, chunk):
                 continue
@@ -606,8 +610,7 @@ class _Run:
         for chunk in chunks:
             after = -1
             while True:
-                with self.work.database.reading() as connection:
-                    requester, reach = self._reach()
+                with self._reading() as (connection, requester, reach):
                     rows = connection.execute(
                         _deleted(reach, self._moment(reach), chunk is not None),
                         {
@@ -634,8 +637,7 @@ class _Run:
         """The children of whom it is asked, some at a time; None where it is of all."""
         if self.asked.group is None and self.asked.patients is None:
             return [None]
-        with self.work.database.reading() as connection:
-            _, reach = self._reach()
+        with self._reading() as (connection, _, reach):
             wanted = list(dict.fromkeys(self._members(connection, reach)))
             rids: list[int] = []
             for start in range(0, len(wanted), CHUNK):
@@ -681,16 +683,19 @@ class _Run:
         found = _types(self.asked, requester)
         return found if chunk is None else [type_ for type_ in found if type_ not in SHARED_TYPES]
 
-    def _reach(self) -> tuple[Requester, Reach]:
-        """Who asked, and what that reaches now. Raises Withdrawn."""
+    @contextmanager
+    def _reading(self) -> Iterator[tuple[Connection, Requester, Reach]]:
+        """A connection, who asked, and what that reaches now. Raises Withdrawn."""
         requester = self.work.requester(self.job)
-        whole = reaches.of(requester, on=ownership.london_date(self.work.now()))
+        at = self.work.now()
+        whole = reaches.of(requester, on=ownership.london_date(at))
         reach = reaches.narrowed(whole, requester.scopes, "r")
         # What parents see of a resource is not what is stored of it.
         if isinstance(reach, ChildReach):
             raise Withdrawn
         self.boroughs |= requester.boroughs
-        return requester, reach
+        with self.work.database.reading(within.told(whole, requester.account, at=at)) as connection:
+            yield connection, requester, reach
 
     def _moment(self, reach: Reach) -> int:
         return predicate.moment(reach, self.work.now())
@@ -701,7 +706,7 @@ class _Run:
 
     def _renew(self) -> None:
         """Raises Lost where the job is no longer this worker's."""
-        with self.work.database.writing() as connection:
+        with self.work.database.writing(within.WORKING) as connection:
             renewed = connection.execute(
                 update(export_job)
                 .where(_held(self.job))

@@ -12,9 +12,10 @@ from sqlalchemy import ColumnElement, and_, exists, insert, or_, select, update
 
 from healthvisit.access.reach import BoroughReach
 from healthvisit.access.requester import STAFF
+from healthvisit.database import opening
 from healthvisit.definitions import CANONICAL
 from healthvisit.exact_json import JSON, loads
-from healthvisit.record import ids, instants, ownership, predicate
+from healthvisit.record import ids, instants, ownership, predicate, within
 from healthvisit.record.errors import Conflict, Forbidden, Issue, NotFound, Unprocessable
 from healthvisit.record.inside import Inside, current
 from healthvisit.record.record import Record
@@ -61,16 +62,17 @@ def open_child(record: Record, nhs_number: str, born: str, *, reason: str, sente
         if not LEAST_SENTENCE <= len(sentence.strip()) <= MOST_SENTENCE:
             text = f"Say why in {LEAST_SENTENCE} to {MOST_SENTENCE} characters."
             raise Unprocessable((Issue("value", text, "sentence"),))
-        standing = inside.connection.execute(
-            current()
-            .add_columns(inside.readable().label("within"))
-            .join(child_identifier, child_identifier.c.child_rid == resource.c.rid)
-            .where(
-                child_identifier.c.system == ownership.NHS_NUMBER,
-                child_identifier.c.value == nhs_number,
-                resource.c.deleted.is_(False),
-            )
-        ).all()
+        with opening(inside.connection, within.GLASS, nhs_number):
+            standing = inside.connection.execute(
+                current()
+                .add_columns(inside.readable().label("within"))
+                .join(child_identifier, child_identifier.c.child_rid == resource.c.rid)
+                .where(
+                    child_identifier.c.system == ownership.NHS_NUMBER,
+                    child_identifier.c.value == nhs_number,
+                    resource.c.deleted.is_(False),
+                )
+            ).all()
         found = [row for row in standing if loads(row.body).get("birthDate") == born]
         if not found:
             raise NotFound

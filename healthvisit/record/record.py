@@ -33,6 +33,7 @@ from healthvisit.record import (
     receipts,
     references,
     validation,
+    within,
 )
 from healthvisit.record import history as histories
 from healthvisit.record.audit import Event
@@ -79,8 +80,10 @@ def opened(
     def told() -> list[tuple[Any, ...]]:
         return audit.told(events, requester, at=at, request=request)
 
+    reach = reaches.of(requester, on=ownership.london_date(at))
+    whose = within.told(reach, requester.account, at=at)
     try:
-        with database.writing() if writing else database.reading() as connection:
+        with database.writing(whose) if writing else database.reading(whose) as connection:
             record = Record(
                 connection, requester, definitions=definitions, at=at, writing=writing, events=events
             )

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, bindparam, select
 
 from healthvisit.access.reach import Reach
+from healthvisit.database import opening
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps
-from healthvisit.record import predicate
+from healthvisit.record import predicate, within
 from healthvisit.record.errors import Issue
 from healthvisit.record.search.parameter import parameters
 from healthvisit.record.tables import resource, search_reference
@@ -187,10 +188,11 @@ def referred(connection: Connection, keys: Collection[Key], definitions: Definit
     """Those of the resources that something current refers to, whoever may read it; by one statement."""
     if not keys:
         return set()
-    found = connection.execute(
-        _referring(definitions, tuple(sorted({type_ for type_, _ in keys}))),
-        {"ids": sorted({id_ for _, id_ in keys})},
-    )
+    with opening(connection, within.REFERENCES):
+        found = connection.execute(
+            _referring(definitions, tuple(sorted({type_ for type_, _ in keys}))),
+            {"ids": sorted({id_ for _, id_ in keys})},
+        )
     return {(type_, id_) for type_, id_ in found if (type_, id_) in keys}
 
 

@@ -59,6 +59,9 @@ def _told(reach: Reach, account: str, moment: int) -> Told:
             found["boroughs"] = _listed(reach.boroughs)
             found["on"] = reach.on.isoformat()
             found["patients"] = reach.patient or ""
+            found["staff"] = "true" if reach.staff else ""
+            found["opened"] = _listed(reach.opened)
+            found["lead"] = "true" if reach.lead else ""
         case OfficeReach():
             found["kind"] = "office"
             found["boroughs"] = _listed(reach.boroughs)

@@ -19,10 +19,10 @@ from healthvisit.access import reach as reaches
 from healthvisit.access.reach import PERMITTED, RESTRICTED_TYPES, BoroughReach, Reach
 from healthvisit.access.requester import STAFF, Requester
 from healthvisit.access.scopes import CATEGORISED, Letter
-from healthvisit.database import at_once
+from healthvisit.database import at_once, opening
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps, loads
-from healthvisit.record import ids, instants, ownership, predicate, references, rows
+from healthvisit.record import ids, instants, ownership, predicate, references, rows, within
 from healthvisit.record.errors import (
     Conflict,
     Forbidden,
@@ -658,11 +658,12 @@ class Writer:
         held = {number for _, number, _, _, is_held in kept if is_held}
         if held:
             table = child_identifier.c
-            self.connection.execute(
-                update(child_identifier)
-                .where(table.system == ownership.NHS_NUMBER, table.value.in_(held))
-                .values(held=True)
-            )
+            with opening(self.connection, within.NUMBERS):
+                self.connection.execute(
+                    update(child_identifier)
+                    .where(table.system == ownership.NHS_NUMBER, table.value.in_(held))
+                    .values(held=True)
+                )
         rows.put(self.connection, child_identifier, _IDENTIFIER_COLUMNS, kept)
 
     def _taken(self, numbers: Collection[str]) -> dict[str, list["_Taken"]]:
@@ -671,7 +672,9 @@ class Writer:
         if numbers:
             # A number is only said to be taken by a child whom the app could find.
             reading = self._within("r")
-            standing = self.connection.execute(_taken(reading, self._moment), {"numbers": sorted(numbers)})
+            asked = _taken(reading, self._moment)
+            with opening(self.connection, within.NUMBERS):
+                standing = self.connection.execute(asked, {"numbers": sorted(numbers)}).all()
             for number, child_rid, borough, readable in standing:
                 found.setdefault(number, []).append(_Taken(child_rid, borough, bool(readable)))
         return found

@@ -33,3 +33,4 @@ def demonstration(_seeded: Copy, tmp_path: Path, secrets: Path) -> Iterator[Demo
     made = Demonstration(_seeded(tmp_path), secrets)
     yield made
     made.database.dispose()
+    made.app.extensions["healthvisit"].database.dispose()

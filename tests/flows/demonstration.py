@@ -27,6 +27,7 @@ from healthvisit.record import record as the_record
 from healthvisit.synthetic import demo
 from healthvisit.synthetic.seed import seed
 from tests import builders
+from tests.conftest import kept, serving
 
 BASE = "http://127.0.0.1:8000"
 FHIR = "application/fhir+json"
@@ -62,14 +63,15 @@ class Demonstration:
         keys.ensure(secrets)
         self.secrets = secrets
         self.settings = Settings(
-            database_url=url,
+            database_url=serving(url),
             secrets_folder=secrets,
             base_url=base,
             clock_offset_days=(DEMO_DAY - datetime.now(UTC).date()).days,
             access_token_s=3600,
         )
         self.app = create_app(self.settings)
-        self.database: Database = self.app.extensions["healthvisit"].database
+        # What a test looks at and changes by itself; the service has a login of its own.
+        self.database = kept(url)
         self._apps: dict[str, App] = {}
 
     def browser(self, name: str) -> FlaskClient:

@@ -27,6 +27,7 @@ from healthvisit.config import Settings
 from healthvisit.database import Database, metadata
 from healthvisit.exact_json import JSON
 from healthvisit.programme.nhs_number import test_number as number_of
+from tests.conftest import serving
 
 BASE = "http://127.0.0.1:8000"
 CLIENT = "healthvisit-test"
@@ -213,7 +214,7 @@ def a_service(database: Database, folder: Path, idps: Mapping[str, Idp], **setti
     app = create_app(
         Settings(
             secrets_folder=secrets,
-            database_url=database.engine.url.render_as_string(hide_password=False),
+            database_url=serving(database.engine.url.render_as_string(hide_password=False)),
             base_url=BASE,
             identity_providers=file,
             **settings,

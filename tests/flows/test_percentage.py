@@ -28,7 +28,9 @@ def refreeze(demonstration: Demonstration, quarter: str = QUARTER) -> None:
         main,
         ["close-quarter", quarter],
         env={
-            "HEALTHVISIT_DATABASE_URL": settings.database_url,
+            "HEALTHVISIT_DATABASE_URL": demonstration.database.engine.url.render_as_string(
+                hide_password=False
+            ),
             "HEALTHVISIT_SECRETS_FOLDER": str(settings.secrets_folder),
             "HEALTHVISIT_CLOCK_OFFSET_DAYS": str(settings.clock_offset_days),
         },

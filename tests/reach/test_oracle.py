@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
-from healthvisit.database import Database
+from tests.conftest import kept
 from tests.reach import worlds
 
 DECISIONS = int(os.environ.get("HEALTHVISIT_TEST_DECISIONS", "4000"))
@@ -27,7 +27,7 @@ def test_the_record_and_the_oracle_decide_alike(request, tmp_path: Path, definit
         number += 1
         folder = tmp_path / str(number)
         folder.mkdir()
-        database = Database(furnished(folder))
+        database = kept(furnished(folder))
         here = worlds.made(database, definitions, random)
         for _ in range(ASKERS):
             asker = worlds.an_asker(here.world, random)

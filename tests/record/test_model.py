@@ -21,7 +21,6 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from hypothesis.stateful import run_state_machine_as_test as try_histories
 
 from healthvisit.access.requester import Requester
-from healthvisit.database import Database
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps, loads
 from healthvisit.record.errors import (
@@ -34,6 +33,7 @@ from healthvisit.record.errors import (
 )
 from healthvisit.record.record import Record, opened
 from tests.builders import NOW, a_child, a_requester, a_transaction, an_entry, an_episode, an_observation
+from tests.conftest import kept
 
 RUNS = int(os.environ.get("HEALTHVISIT_TEST_RUNS", "12"))
 STEPS = 30
@@ -93,7 +93,7 @@ class Teams(RuleBasedStateMachine):
 
     @initialize()
     def a_morning(self) -> None:
-        self.database = Database(self.copy(self.folder))
+        self.database = kept(self.copy(self.folder))
         self.at = NOW
         self.kept: list[Kept] = []
         self.children: dict[str, str] = {}

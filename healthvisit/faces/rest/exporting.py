@@ -58,8 +58,7 @@ def kick_off(asked: Asked) -> Response:
 @door.admits(*ROLES)
 def status(job: str) -> Response:
     here = door.house()
-    with here.database.reading() as connection:
-        found = export.found(connection, door.requester(), job, at=here.clock())
+    found = export.status(here.database, door.requester(), job, at=here.clock())
     if found.state in ("waiting", "running") or found.answer is None:
         answer = Response(status=202)
         answer.headers["X-Progress"] = f"{found.written} resources written"

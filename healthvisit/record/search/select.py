@@ -8,6 +8,7 @@ writing it takes many times as long as its answer.
 import base64
 import binascii
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date as date_
 from datetime import datetime
@@ -30,8 +31,8 @@ from sqlalchemy import (
 )
 
 from healthvisit.access.reach import BoroughReach, ChildReach, Reach
-from healthvisit.database import rows_of, sent
-from healthvisit.record import predicate, tables
+from healthvisit.database import beside, rows_of, sent
+from healthvisit.record import predicate, tables, within
 from healthvisit.record.among import among, listed
 from healthvisit.record.errors import Invalid, Issue, TooCostly
 from healthvisit.record.search import date, statement
@@ -290,9 +291,23 @@ class _Search:
     def _length(self, position: int) -> int:
         """How many rows the range has, counted no further than LONG."""
         if position not in self.lengths:
-            (row,) = self._answered("length", position, LONG)
+            with self._looking(self.ways[position]) as connection:
+                (row,) = self._answered("length", position, LONG, connection=connection)
             self.lengths[position] = row[0]
         return self.lengths[position]
+
+    @contextmanager
+    def _looking(self, way: Way) -> Iterator[Connection]:
+        """Where PostgreSQL counts a range across reach: to pass over what is not reached takes many times as long.
+
+        What names a person is counted within reach: its ranges are short."""
+        if any(
+            within.names(each.parameter.kind, each.parameter.read_as + each.modifier) for each in way.answers
+        ):
+            yield self.connection
+            return
+        with beside(self.connection, within.LOOKING) as connection:
+            yield connection
 
     def _is_short(self, position: int) -> bool:
         return self.ways[position].one_child or self._length(position) < LONG
@@ -355,11 +370,17 @@ class _Search:
         return cast(int, counted)
 
     def _answered(
-        self, what: What, chosen: int, extra: Any, position: tuple[Any, ...] | None = None
+        self,
+        what: What,
+        chosen: int,
+        extra: Any,
+        position: tuple[Any, ...] | None = None,
+        *,
+        connection: Connection | None = None,
     ) -> Sequence[Any]:
         """Rows of one statement of this search. extra: the limit, or for "position" the id."""
         span = EVER if what == "position" else self._span(chosen)
-        return _filled(self.connection, self.writer, what, chosen, span, extra, position)
+        return _filled(connection or self.connection, self.writer, what, chosen, span, extra, position)
 
 
 # Both databases would rather walk all dates until they meet a long one, and as a rule there is none: OFFSET
