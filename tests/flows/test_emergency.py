@@ -232,6 +232,27 @@ def test_another_boroughs_lead_is_not_told(demonstration, child):
     assert sent(lead, "/staff/openings", {"opening": opening, "outcome": "asked"}).status_code == 404
 
 
+def test_the_lead_of_a_team_that_the_child_has_left_is_not_told(demonstration):
+    patient = builders.a_patient()
+    there = located(demonstration.staff_app("salford").post("/fhir/Patient", patient))
+    with demonstration.database.writing() as connection:
+        rid = connection.exec_driver_sql(
+            f"select rid from resource where id = '{there.partition('/')[2]}'"
+        ).scalar_one()
+        connection.exec_driver_sql(
+            "insert into responsibility (episode_rid, child_rid, borough, from_on, until_on)"
+            f" values ({rid}, {rid}, 'E08000002', '2020-01-01', null)"
+        )
+        for name, borough in (("salford", "E08000010"), ("team-lead", "E08000006")):
+            connection.exec_driver_sql(
+                f"update account_borough set borough = '{borough}' where account in"
+                f" (select id from account where sign_in_name = '{name}')"
+            )
+    assert sent(demonstration.browser("salford"), "/staff/open", typed(patient)).status_code == 303
+    assert "Nothing waits" in shown(demonstration.browser("team-lead").get("/staff/openings"))
+    assert "Ashworth" in shown(demonstration.browser("safeguarding-lead").get("/staff/openings"))
+
+
 def test_it_is_told_wherever_it_is_told_who_saw_the_child(demonstration, child, monkeypatch):
     demonstration.staff_app("bury").read(f"/fhir/Patient/{child['id']}")
     sent(demonstration.browser("salford"), "/staff/open", typed(child))
