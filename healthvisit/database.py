@@ -27,6 +27,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoneFree
 from sqlalchemy.util import LRUCache
 
 # PostgreSQL's serialization_failure and deadlock_detected.
@@ -609,6 +610,9 @@ def _told_apart() -> Iterator[None]:
     """A database that is away or busy is Unavailable; a fault of ours stays what it is."""
     try:
         yield
+    except NoneFree as error:
+        # Every connection is in use by others: there is one again soon.
+        raise Unavailable(type(error).__name__) from error
     except DBAPIError as error:
         if getattr(error.orig, "sqlstate", None) in _GIVEN_IN:
             raise Contended(type(error.orig).__name__) from error

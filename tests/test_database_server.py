@@ -2,11 +2,12 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
 from sqlalchemy import Column, Integer, Table, Text, text
 
-from healthvisit.database import Contended, Database, metadata
+from healthvisit.database import Contended, Database, Unavailable, metadata
 from tests.test_database import kept, put, row
 
 
@@ -27,6 +28,21 @@ def test_a_connection_that_the_server_has_closed_is_not_used_again(database):
                      " where datname = current_database() and pid != pg_backend_pid()")
             )  # fmt: skip
     assert len(kept(database)) == 2
+
+
+@pytest.mark.parametrize("ask", [Database.reading, Database.writing])
+def test_who_finds_every_connection_in_use_is_told_to_come_again(database, ask):
+    for engine in (database.engine, database._readers):
+        engine.pool._timeout = 0.05
+    with ExitStack() as held:
+
+        def take_them_all():
+            for _ in range(100):
+                held.enter_context(ask(database))
+
+        pytest.raises(Unavailable, take_them_all)
+    with ask(database) as connection:
+        assert connection.exec_driver_sql("SELECT 1").scalar() == 1
 
 
 def test_two_writers_who_wait_for_each_other_are_told_to_try_again(database):
