@@ -40,7 +40,8 @@ def test_who_finds_every_connection_in_use_is_told_to_come_again(database, ask):
             for _ in range(100):
                 held.enter_context(ask(database))
 
-        pytest.raises(Unavailable, take_them_all)
+        with pytest.raises(Unavailable):
+            take_them_all()
     with ask(database) as connection:
         assert connection.exec_driver_sql("SELECT 1").scalar() == 1
 
