@@ -294,12 +294,11 @@ def test_no_event_holds_a_name_or_a_number(enter, furnished, child):
 
 
 def moved_to_salford(enter, child):
-    with enter(a_requester(), writing=True) as record:
+    with enter(a_requester("service"), writing=True) as record:
         episode = an_episode(child.reference, end="2021-02-15")
         record.update(
             "EpisodeOfCare", child.made["episode"], {**episode, "id": child.made["episode"]}, if_match="1"
         )
-    with enter(a_requester("service"), writing=True) as record:
         record.create("EpisodeOfCare", an_episode(child.reference, borough="salford", start="2021-02-15"))
 
 
