@@ -50,7 +50,12 @@ CHECKS = [
     response_schema_conformance,
 ]
 EXAMPLES = Path(__file__).resolve().parents[1] / "record"
-PEOPLE = {"parent": "parent", "commissioner": "commissioner", "health-visitor": "bury"}
+PEOPLE = {
+    "parent": "parent",
+    "commissioner": "commissioner",
+    "health-visitor": "bury",
+    **{role: role for role in ("team-lead", "safeguarding-lead", "administrator")},
+}
 # Session routes are asked as somebody who has signed in, but for the one that would end it.
 LEAVING = "/sign-out"
 FHIR = "application/fhir+json"

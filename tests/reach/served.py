@@ -43,9 +43,6 @@ PASSWORD = "practice-only"
 # The requests of a trial begin when everything is written, and each is a millisecond after the one before.
 BEGINNING = NOW
 STEP = timedelta(milliseconds=1)
-# Where a search goes another way because there is much, it does so here where there is little. Every range is short
-# enough here to tell the total of (docs/security.md says what that leaves out).
-selects.LONG, selects.MOST_RESOLVED = 40, 4
 
 
 @dataclass(frozen=True)
@@ -445,6 +442,9 @@ def serve(pipe: Pipe) -> None:
     sys.stdout = sys.stderr = heard
     machine = Machine()
     machine.install()
+    # Where a search goes another way because there is much, it does so here where there is little. Every range is
+    # short enough here to tell the total of (docs/security.md says what that leaves out).
+    selects.LONG, selects.MOST_RESOLVED = 40, 4
     folder = packaged("fhir")
     definitions = the_definitions.load(folder, folder / "packs" / "practice")
     served: Served | None = None

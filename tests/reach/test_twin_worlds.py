@@ -6,7 +6,7 @@ from tests.reach import families, oracle
 from tests.reach.served import CALLERS
 from tests.reach.twin_worlds import SERVER, Pair, Probe, copies
 
-REQUESTS = int(os.environ.get("HEALTHVISIT_TEST_PROBES", "10000"))
+REQUESTS = int(os.environ.get("HEALTHVISIT_TEST_PROBES", "2000"))
 
 
 def test_what_is_hidden_from_a_caller_makes_no_difference_to_any_answer(tmp_path):
