@@ -102,7 +102,10 @@ class Idp:
 
 @dataclass
 class Service:
-    """The whole service, whose people come from two providers. It believes that it is today."""
+    """The whole service, whose people come from two providers. It believes that it is today.
+
+    database: as the owner of its tables sees it, whole.
+    """
 
     app: Flask
     database: Database
@@ -116,7 +119,7 @@ class Service:
     def close(self) -> None:
         for browser in self.browsers:
             browser.there.close()
-        self.database.dispose()
+        self.app.extensions["healthvisit"].database.dispose()
 
     def wait(self, seconds: float) -> None:
         """As so many seconds later, for the service alone."""
@@ -220,7 +223,7 @@ def a_service(database: Database, folder: Path, idps: Mapping[str, Idp], **setti
             **settings,
         )
     )
-    service = Service(app, app.extensions["healthvisit"].database, idps)
+    service = Service(app, database, idps)
     on = datetime.now(UTC).date()
     with database.writing() as connection:
         federated.set_posts(
