@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from flask.testing import FlaskClient
 from joserfc import jwt
 from joserfc.jwk import ECKey
@@ -159,6 +160,15 @@ class Demonstration:
             code=code,
             code_verifier=verifier,
         )
+
+    def in_shell(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The settings of a shell command, which works as the owner of the tables."""
+        for name, value in self.environment().items():
+            if name.startswith("HEALTHVISIT_"):
+                monkeypatch.setenv(name, value)
+        if not self.database.is_sqlite:
+            owner = self.database.engine.url.render_as_string(hide_password=False)
+            monkeypatch.setenv("HEALTHVISIT_OWNER_DATABASE_URL", owner)
 
     def environment(self) -> dict[str, str]:
         """What a process needs to serve the same record."""

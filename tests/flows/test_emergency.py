@@ -270,13 +270,7 @@ def test_it_is_told_wherever_it_is_told_who_saw_the_child(demonstration, child, 
     assert {("$open", "operation")} <= purposes
     assert {code for _, code in purposes} >= {"operation", "read"}
     assert any("purposeOfUse" not in event["agent"][0] for event in events)
-    for name, value in demonstration.environment().items():
-        if name.startswith("HEALTHVISIT_"):
-            monkeypatch.setenv(name, value)
-    if not demonstration.database.is_sqlite:
-        # The commands work as the owner of the tables.
-        owner = demonstration.database.engine.url.render_as_string(hide_password=False)
-        monkeypatch.setenv("HEALTHVISIT_OWNER_DATABASE_URL", owner)
+    demonstration.in_shell(monkeypatch)
     lines = CliRunner().invoke(cli.main, ["who-saw", child["id"]]).output.splitlines()
     salford = [line for line in lines if "\tE08000006\t" in line]
     assert salford

@@ -87,13 +87,7 @@ def an_adult(demonstration, name, account):
 
 @pytest.fixture
 def shell(demonstration, monkeypatch):
-    for name, value in demonstration.environment().items():
-        if name.startswith("HEALTHVISIT_"):
-            monkeypatch.setenv(name, value)
-    if not demonstration.database.is_sqlite:
-        # The commands work as the owner of the tables.
-        owner = demonstration.database.engine.url.render_as_string(hide_password=False)
-        monkeypatch.setenv("HEALTHVISIT_OWNER_DATABASE_URL", owner)
+    demonstration.in_shell(monkeypatch)
 
     def shell(*words):
         done = CliRunner().invoke(cli.main, words)
