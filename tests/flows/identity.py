@@ -133,6 +133,11 @@ class Service:
         """As an hour later: what the providers said of themselves is asked again."""
         self.app.extensions["healthvisit_federation"].held.clear()
 
+    def forget_attempts(self) -> None:
+        """As an hour later: nobody has tried to sign in."""
+        with self.database.writing() as connection:
+            connection.execute(metadata.tables["sign_in_attempt"].delete())
+
     def kept(self) -> dict[str, list[tuple]]:
         """Every row that is not of trying."""
         with self.database.reading() as connection:

@@ -87,7 +87,7 @@ def service(furnished: Database, tmp_path: Path, idps: dict[str, Idp]) -> Iterat
 
 
 @pytest.fixture(scope="module")
-def unchanged(
+def of_many(
     _with_definitions: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory, idps: dict[str, Idp]
 ) -> Iterator[Service]:
     """A service for tables of refusals, to which the adult is linked who is to be refused."""
@@ -98,6 +98,13 @@ def unchanged(
     yield made
     made.close()
     database.dispose()
+
+
+@pytest.fixture
+def unchanged(of_many: Service) -> Service:
+    """The same, to whom nobody has come yet: so many in a minute would be told to wait."""
+    of_many.forget_attempts()
+    return of_many
 
 
 def shown(answer) -> str:
