@@ -442,8 +442,7 @@ def serve(pipe: Pipe) -> None:
     sys.stdout = sys.stderr = heard
     machine = Machine()
     machine.install()
-    # Where a search goes another way because there is much, it does so here where there is little. Every range is
-    # short enough here to tell the total of (docs/security.md says what that leaves out).
+    # Where a search goes another way because there is much, it does so here where there is little.
     selects.LONG, selects.MOST_RESOLVED = 40, 4
     folder = packaged("fhir")
     definitions = the_definitions.load(folder, folder / "packs" / "practice")

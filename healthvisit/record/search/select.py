@@ -56,8 +56,6 @@ MOST_RESOLVED = 200
 
 # As far as a short look counts: beyond it a range is long, however long.
 LONG = 10_000
-# A range this short is counted without being asked.
-CHEAP = 1000
 
 
 class Found(NamedTuple):
@@ -113,7 +111,7 @@ def _page_of_types(connection: Connection, query: SearchQuery, reached: Reached,
     down = any(sort.descending for sort in query.sorts)
     after = None
     if query.page:
-        which, last = _opened(query, len(parts))
+        which, last = _opened(query)
         after = parts[which].position(last)
     found = [match for part in parts for match in part.matches_after(after)]
     found.sort(key=lambda match: (match.updated_at, match.rid), reverse=down)
@@ -170,24 +168,24 @@ class _Search:
             # The rows of one child are few: each is asked for its chains by a seek.
             self.query = self._resolved(query)
         self.ways = statement.ways(self.query)
+        self.order = self._order()
         self.writer = Writer(self.query, reached, is_sqlite=connection.dialect.name == "sqlite")
         self.lengths: dict[int, int] = {}
         self.spans: dict[int, Span] = {}
 
     def page(self) -> Page:
         query = self.query
-        chosen, after = _opened(query, len(self.ways)) if query.page else (-1, "")
+        _, after = _opened(query) if query.page else (0, "")
         if self.found_none:
             return Page([], [], 0, None)
-        if chosen < 0:
-            chosen = self._choice()
+        chosen = self._choice()
         matches = self._matches(chosen, after) if query.count else []
         more = len(matches) > query.count > 0
         matches = matches[: query.count]
         # Where all of them stand on this page there is nothing to count.
         is_whole = query.count and not more and not after
         total = len(matches) if is_whole else self.total(chosen)
-        following = _cursor(query, chosen, matches[-1].id) if more else None
+        following = _cursor(query, 0, matches[-1].id) if more else None
         included = _Included(self.reached, self.connection).by(query.includes, matches)
         return Page(matches, included, total, following)
 
@@ -197,9 +195,9 @@ class _Search:
             return []
         return self._rows(self._choice(), position)
 
-    def position(self, id_: str, chosen: int = -1) -> tuple[Any, ...]:
+    def position(self, id_: str) -> tuple[Any, ...]:
         """Sort keys and rid of the match with this id. Raises Invalid where it is none within reach."""
-        found = self._answered("position", chosen, id_)
+        found = self._answered("position", self.order, id_)
         if not found:
             # Whoever cannot reach the match learns nothing by it.
             raise _not_a_page()
@@ -256,30 +254,24 @@ class _Search:
 
     # Which range to walk
 
+    def _order(self) -> int:
+        """The position of the way in whose order the matches come where none is asked for: by what is asked
+        alone, since how long a range is tells of what the requester does not reach."""
+        candidates = self._sure() or self._candidates()
+        # By update where nothing narrows: what is written meanwhile comes at the end, and nothing is passed over.
+        return min(candidates, key=lambda at: (self.ways[at].preference, at), default=len(self.ways) - 1)
+
     def _choice(self) -> int:
         """The position of the way that finds the fewest candidates, or has them in the order asked for."""
-        ways = self.ways
-        sure = min(
-            (position for position, way in enumerate(ways) if way.one_child),
-            key=lambda position: ways[position].preference,
-            default=None,
-        )
-        if sure is not None:
-            return sure
-        # The rows of a reference carry the main date: they are fewer than all rows of those dates.
-        referring = any(way.kind == "reference" for way in ways)
-        candidates = [
-            position
-            for position, way in enumerate(ways)
-            if way.answers and not (referring and way.kind == "date" and way.natural == self.query.main)
-        ]
-        in_order = []
-        if self.query.sorts:
-            in_order = [at for at, way in enumerate(ways) if statement.streams(self.query, way)]
+        ways, order = self.ways, self.ways[self.order]
+        if self._sure():
+            return self.order
+        candidates = self._candidates()
+        in_order = [at for at, way in enumerate(ways) if statement.streams(self.query, way, order)]
+        if in_order and not self.query.sorts:
+            in_order.insert(0, self.order)
         if not candidates:
-            # By update where no order is asked: what is written meanwhile comes at the end, and nothing is
-            # passed over.
-            return in_order[0] if in_order else len(ways) - 1
+            return in_order[0] if in_order else self.order
         if len(candidates) == 1 and (not in_order or candidates[0] in in_order):
             return candidates[0]
         length, _, position = min((self._length(at), ways[at].preference, at) for at in candidates)
@@ -287,6 +279,19 @@ class _Search:
             # Too many to sort: walk the list in its order instead.
             return in_order[0]
         return position
+
+    def _sure(self) -> list[int]:
+        """The ways over the rows of one child, or by id."""
+        return [at for at, way in enumerate(self.ways) if way.one_child]
+
+    def _candidates(self) -> list[int]:
+        # The rows of a reference carry the main date: they are fewer than all rows of those dates.
+        referring = any(way.kind == "reference" for way in self.ways)
+        return [
+            at
+            for at, way in enumerate(self.ways)
+            if way.answers and not (referring and way.kind == "date" and way.natural == self.query.main)
+        ]
 
     def _length(self, position: int) -> int:
         """How many rows the range has, counted no further than LONG."""
@@ -345,24 +350,25 @@ class _Search:
 
     def _matches(self, chosen: int, after: str) -> list[Found]:
         """The matches after the one with this id, one more than the page holds."""
-        return self._rows(chosen, self.position(after, chosen) if after else None)
+        return self._rows(chosen, self.position(after) if after else None)
 
     def _rows(self, chosen: int, position: tuple[Any, ...] | None) -> list[Found]:
         way = self.ways[chosen]
-        apart = statement.streams(self.query, way) or self.writer.is_sqlite or self._is_short(chosen)
+        order = self.ways[self.order]
+        apart = statement.streams(self.query, way, order) or self.writer.is_sqlite or self._is_short(chosen)
         rows = self._answered("page" if apart else "joined", chosen, self.query.count + 1, position)
         return [Found(*row) for row in rows]
 
     def total(self, chosen: int | None = None) -> int | None:
-        """Matches on all pages, counted under the reach predicate; None where that was not asked for and is
-        not cheap."""
+        """Matches on all pages, counted under the reach predicate; None where that was not asked for, unless
+        they are looked for among few: by id, or among the rows of one child."""
         if self.found_none:
             return 0
         if self.query.total == "none":
             return None
         chosen = self._choice() if chosen is None else chosen
-        is_cheap = self.ways[chosen].one_child or self.lengths.get(chosen, LONG) < CHEAP
-        if not self.query.total and not is_cheap:
+        # By what is asked alone: how long a range is tells of what the requester does not reach.
+        if not self.query.total and not self.ways[chosen].one_child:
             return None
         # Over long ranges PostgreSQL hashes faster than it seeks.
         by_seeks = self.writer.is_sqlite or self._is_short(chosen)
@@ -380,7 +386,9 @@ class _Search:
     ) -> Sequence[Any]:
         """Rows of one statement of this search. extra: the limit, or for "position" the id."""
         span = EVER if what == "position" else self._span(chosen)
-        return _filled(connection or self.connection, self.writer, what, chosen, span, extra, position)
+        return _filled(
+            connection or self.connection, self.writer, what, (chosen, self.order), span, extra, position
+        )
 
 
 # Both databases would rather walk all dates until they meet a long one, and as a rule there is none: OFFSET
@@ -589,12 +597,15 @@ def _filled(
     connection: Connection,
     writer: Writer,
     what: What,
-    chosen: int,
+    chosen: tuple[int, int],
     span: Span,
     extra: Any,
     position: tuple[Any, ...] | None,
 ) -> Sequence[Any]:
-    """Rows of a statement, by that of a search of the same shape where one has been written before."""
+    """Rows of a statement, by that of a search of the same shape where one has been written before.
+
+    chosen: the positions of the way that is walked, and of the one in whose order the matches come.
+    """
     values, shape = _values(writer.query)
     of_reach, reach = _values_of_reach(writer)
     values += [*of_reach, *span, extra, *(position or ())]
@@ -771,7 +782,7 @@ def _written(
     dialect: Dialect,
     writer: Writer,
     what: What,
-    chosen: int,
+    chosen: tuple[int, int],
     span: Span,
     position: tuple[Any, ...] | None,
     values: Sequence[Any],
@@ -794,9 +805,11 @@ def _written(
     first, last, extra = next(blanks), next(blanks), next(blanks)
     matched = reach if reached.matched is reached.reach else _second_blanked(reached.matched, reach)
     blank = Writer(emptied, Reached(reach, moment, reached.types, matched), is_sqlite=writer.is_sqlite)
+    ways = statement.ways(emptied)
     asked = blank.statement(
         what,
-        statement.ways(emptied)[chosen],
+        ways[chosen[0]],
+        ways[chosen[1]],
         (first if span[0] != LEAST else LEAST, last if span[1] != GREATEST else GREATEST),
         extra,
         None if position is None else tuple(blanks),
@@ -835,29 +848,26 @@ def _place(value: Any) -> int | None:
     return None
 
 
-# A cursor is the key of its query, the way it walks, and the id of the last match that was given. It says
+# A cursor is the key of its query, which of its types the last match that was given is of, and its id. It says
 # nothing that its reader has not seen, and where it points is looked up under the reach predicate, so it
 # needs no signature.
 
 
-def _cursor(query: SearchQuery, way: int, last: str) -> str:
-    return base64.urlsafe_b64encode(f"{query.key}.{way}.{last}".encode()).rstrip(b"=").decode()
+def _cursor(query: SearchQuery, which: int, last: str) -> str:
+    return base64.urlsafe_b64encode(f"{query.key}.{which}.{last}".encode()).rstrip(b"=").decode()
 
 
-def _opened(query: SearchQuery, ways: int) -> tuple[int, str]:
-    """Way and last id of a cursor; the way is -1 where it is to be chosen again."""
+def _opened(query: SearchQuery) -> tuple[int, str]:
+    """Which of the types, and the last id, of a cursor."""
     try:
         told = base64.b64decode(query.page + "=" * (-len(query.page) % 4), altchars=b"-_", validate=True)
-        key, way, last = told.decode().split(".", 2)
-        chosen = int(way)
+        key, number, last = told.decode().split(".", 2)
+        which = int(number)
     except (binascii.Error, ValueError):
         raise _not_a_page() from None
-    if key == query.key and query.links and chosen >= ways and last:
-        # What a chain comes to has grown or shrunk; the order that is told stands whatever is walked.
-        return -1, last
-    if key != query.key or not 0 <= chosen < ways or not last:
+    if key != query.key or not 0 <= which < max(1, len(query.parts)) or not last:
         raise _not_a_page()
-    return chosen, last
+    return which, last
 
 
 def _not_a_page() -> Invalid:

@@ -127,10 +127,10 @@ def _by_reference(query: SearchQuery, criterion: Criterion) -> Way:
     return Way("set", (criterion,), None, one_child, 1)
 
 
-def streams(query: SearchQuery, way: Way) -> bool:
-    """Whether the range has every match in the order that is asked for."""
+def streams(query: SearchQuery, way: Way, order: Way) -> bool:
+    """Whether the range has every match in the order that is asked for; in that of another way where none is."""
     if not query.sorts:
-        return True
+        return _own_order(way) == _own_order(order)
     wanted = query.sorts[0].parameter
     if len(query.sorts) > 1 or wanted.kind != "date":
         return False
@@ -140,13 +140,23 @@ def streams(query: SearchQuery, way: Way) -> bool:
     return way.natural == wanted and (wanted == query.main or bool(way.answers))
 
 
-def directions(query: SearchQuery, way: Way) -> list[bool]:
+def directions(query: SearchQuery, order: Way) -> list[bool]:
     """Whether each sort key descends and, after them, rid: as the last key does, as an index read backwards
     gives it."""
     if query.sorts:
         keys = [sort.descending for sort in query.sorts]
         return [*keys, keys[-1]]
-    return [False] if way.kind in ("id", "child", "token", "set") else [False, False]
+    return [False] if _own_order(order) == "_id" else [False, False]
+
+
+def _own_order(way: Way) -> str:
+    """The parameter that the range is ordered by; "_id" for the order in which resources were entered."""
+    match way.kind:
+        case "update":
+            return "_lastUpdated"
+        case "date" | "reference":
+            return "" if way.natural is None else way.natural.code
+    return "_id"
 
 
 def said_of(query: SearchQuery, parameter: Parameter) -> list[Criterion]:
@@ -234,40 +244,43 @@ class Writer:
     # Statements
 
     def statement(
-        self, what: What, way: Way, span: Span, extra: Any, after: Sequence[Any] | None
+        self, what: What, way: Way, order: Way, span: Span, extra: Any, after: Sequence[Any] | None
     ) -> Select[Any]:
         """One of the statements below, by its name. extra: the limit, or for "position" the id."""
         match what:
             case "page" | "joined":
-                return self.page(way, span, after, extra, apart=what == "page")
+                return self.page(way, order, span, after, extra, apart=what == "page")
             case "total":
                 return self.total_by_seeks(way, span)
             case "hashed":
                 return self.total_by_joins()
             case "position":
-                return self.position(way, extra)
+                return self.position(order, extra)
             case "length":
                 return self.length(way, span, extra)
             case "ids":
                 return self.ids(way, span, extra)
 
     def page(
-        self, way: Way, span: Span, after: Sequence[Any] | None, limit: int, *, apart: bool
+        self, way: Way, order: Way, span: Span, after: Sequence[Any] | None, limit: int, *, apart: bool
     ) -> Select[Any]:
         """The current versions of the matches, at most `limit`.
 
+        order: the way in whose order they come where none is asked for.
         after: sort keys and rid of the match before the first one, None for the beginning.
         apart: each candidate by a seek of its own; without it PostgreSQL may join as it thinks best.
         """
         found = self.range(way, span)
-        if streams(self.query, way):
-            return bodies(self._streamed(way, found, after, limit), directions(self.query, way))
-        return bodies(self._sorted(way, found, after, limit, apart), directions(self.query, way))
+        descending = directions(self.query, order)
+        if streams(self.query, way, order):
+            return bodies(self._streamed(way, found, after, limit, descending), descending)
+        keys = self._keys(order)
+        return bodies(self._sorted(way, found, keys, after, limit, descending, apart), descending)
 
-    def position(self, way: Way, id_: str) -> Select[Any]:
+    def position(self, order: Way, id_: str) -> Select[Any]:
         """Sort keys and rid of one match, if it can be reached."""
         resource = tables.resource
-        return select(*self._keys(way), resource.c.rid).where(
+        return select(*self._keys(order), resource.c.rid).where(
             resource.c.type == self.query.type, resource.c.id == id_, self.condition
         )
 
@@ -450,10 +463,16 @@ class Writer:
         return ~row.exists() if none else row.exists()
 
     def _in_turn(
-        self, way: Way, found: Range, keys: Sequence[ColumnElement[Any]], *, apart: bool = True
+        self,
+        way: Way,
+        found: Range,
+        keys: Sequence[ColumnElement[Any]],
+        *,
+        of_range: bool = False,
+        apart: bool = True,
     ) -> Select[Any]:
         """For each row of the range its resource, where it may be reached and all that is left to ask
-        holds."""
+        holds. of_range: whether the keys are columns of the range."""
         resource = tables.resource
         columns = [resource.c.type, resource.c.id, resource.c.version, resource.c.updated_at]
         rid = found.rows.c.rid.label("rid")
@@ -468,22 +487,21 @@ class Writer:
         if self.is_sqlite or not apart:
             both = _InTurn(found.rows, resource, here)
             return select(rid, *columns, *keys).select_from(both).where(*where)
-        of_range = [] if found.key is None or not streams(self.query, way) else list(keys)
-        of_resource = [] if of_range else keys
+        of_row, of_resource = (keys, ()) if of_range else ((), keys)
         one = select(*columns, *of_resource).where(here, *where).limit(literal_column("1")).lateral("r")
-        return select(rid, *one.c, *of_range).select_from(found.rows.join(one, true()))
+        return select(rid, *one.c, *of_row).select_from(found.rows.join(one, true()))
 
     # The order
 
-    def _keys(self, way: Way) -> list[ColumnElement[Any]]:
+    def _keys(self, order: Way) -> list[ColumnElement[Any]]:
         """What a resource is sorted by, as expressions over tables.resource; rid comes after them."""
         if self.query.sorts:
             return [self._key(sort.parameter) for sort in self.query.sorts]
-        match way.kind:
+        match order.kind:
             case "update":
                 return [tables.resource.c.updated_at]
             case "date" | "reference":
-                return [literal_column(str(LEAST)) if way.natural is None else self._key(way.natural)]
+                return [literal_column(str(LEAST)) if order.natural is None else self._key(order.natural)]
         return []
 
     def _key(self, parameter: Parameter) -> ColumnElement[Any]:
@@ -501,26 +519,33 @@ class Writer:
         )
         return func.coalesce(least.scalar_subquery(), literal_column(none))
 
-    def _streamed(self, way: Way, found: Range, after: Sequence[Any] | None, limit: int) -> Select[Any]:
+    def _streamed(
+        self, way: Way, found: Range, after: Sequence[Any] | None, limit: int, descending: Sequence[bool]
+    ) -> Select[Any]:
         """Rows in the order of the range itself, which is read no further than the page."""
         columns = [found.rows.c.rid] if found.key is None else [found.key, found.rows.c.rid]
-        descending = directions(self.query, way)
         where = [*found.where, *found.once]
         if after is not None:
             here, there = tuple_(*columns), tuple_(*(literal(value) for value in after))
             where.append(here < there if descending[-1] else here > there)
         keys = [column.label(f"key{at}") for at, column in enumerate(columns[:-1])]
-        rows = self._in_turn(way, found, keys).where(*where)
+        rows = self._in_turn(way, found, keys, of_range=True).where(*where)
         return rows.order_by(*_ordered(columns, descending)).limit(limit)
 
     def _sorted(
-        self, way: Way, found: Range, after: Sequence[Any] | None, limit: int, apart: bool
+        self,
+        way: Way,
+        found: Range,
+        of: Sequence[ColumnElement[Any]],
+        after: Sequence[Any] | None,
+        limit: int,
+        descending: Sequence[bool],
+        apart: bool,
     ) -> Select[Any]:
-        """Rows of the whole range, sorted."""
-        keys = [key.label(f"key{at}") for at, key in enumerate(self._keys(way))]
+        """Rows of the whole range, sorted by these."""
+        keys = [key.label(f"key{at}") for at, key in enumerate(of)]
         rows = self._in_turn(way, found, keys, apart=apart).where(*found.where, *found.once).subquery("found")
         columns = [*(rows.c[f"key{at}"] for at in range(len(keys))), rows.c.rid]
-        descending = directions(self.query, way)
         page = select(*rows.c)
         if after is not None:
             steps = []
