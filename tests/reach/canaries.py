@@ -12,6 +12,7 @@ import html
 import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
@@ -24,7 +25,7 @@ from tests.reach import families, oracle
 from tests.reach.families import CANARY, PARENTS_SEE, Written
 from tests.reach.questions import Questions
 from tests.reach.served import CALLERS, Answered, Asked, Caller, Told
-from tests.reach.twin_worlds import Copy, Side
+from tests.reach.twin_worlds import First, Side, first_world
 
 NHS_NUMBER = re.compile(r"(?<!\d)999\d{7}(?!\d)")
 _ENCODED = re.compile(rb"[A-Za-z0-9+/_-]{24,}={0,2}")
@@ -113,8 +114,8 @@ def _words_of(value: JSON) -> set[str]:
 class Search:
     """Goes through the service as one caller after the other, and keeps what should not have come."""
 
-    def __init__(self, copy: Copy, folder: Path, *, seed: int) -> None:
-        self.copy, self.folder, self.seed = copy, folder, seed
+    def __init__(self, folder: Path, *, seed: int) -> None:
+        self.folder, self.seed = folder, seed
         self.steps = families.first(families.everything())
         self.places = places(self.steps)
         self.leaks: list[Leak] = []
@@ -124,20 +125,20 @@ class Search:
     def run(self, callers: Iterable[str], count: int) -> list[Leak]:
         """count: requests of each, beside those that look at everything the caller finds."""
         keys.ensure(self.folder / "secrets")
-        side = Side()
-        try:
+        with ExitStack() as stack:
+            side = Side()
+            stack.callback(side.end)
+            first = stack.enter_context(first_world(side, self.folder))
             for name in callers:
-                self._by(side, CALLERS[name], count)
+                self._by(side, first, CALLERS[name], count)
             side.send("heard", None)
             self._look("whoever reads the log", set(), set(), "log", str(side.receive()).encode())
-        finally:
-            side.end()
         return self.leaks
 
-    def _by(self, side: Side, caller: Caller, count: int) -> None:
+    def _by(self, side: Side, first: First, caller: Caller, count: int) -> None:
         own = self.folder / f"canaries {caller.name}"
         own.mkdir()
-        side.send("open", (self.copy(own), self.folder, caller.name, self.seed, 1))
+        side.send("open", (first.copy(own), first.ids, self.folder, caller.name, self.seed, 1))
         told: Told = side.receive()
         side.send("secrets", None)
         secrets = side.receive()

@@ -9,7 +9,7 @@ import logging
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from multiprocessing.connection import Connection as Pipe
@@ -24,13 +24,15 @@ from healthvisit import exports
 from healthvisit.accounts import clients, people, relationships, tokens
 from healthvisit.app import create_app
 from healthvisit.config import Settings, packaged
-from healthvisit.database import Database, metadata
+from healthvisit.database import metadata
 from healthvisit.definitions import GSS_SYSTEM, Definitions
 from healthvisit.exact_json import JSON, dumps, loads
 from healthvisit.faces import door
-from healthvisit.record import ids, tables
+from healthvisit.record import ids as newest
 from healthvisit.record import record as the_record
+from healthvisit.record import tables
 from healthvisit.record.search import select as selects
+from tests import conftest
 from tests.builders import BOROUGHS, NOW, OBSERVATION_CATEGORY, a_practitioner, a_requester
 from tests.flows.demonstration import form_token
 from tests.reach import families
@@ -135,55 +137,24 @@ class Told:
     versions: dict[tuple[str, str], int] = field(default_factory=dict)
 
 
-class Served:
-    """A world for one caller. url: an empty database with this version's tables and the definitions."""
+class World:
+    """What is written before anybody asks. url: a database with this version's tables and the definitions.
+
+    ids: by the name of a paper. written: how often each was.
+    """
 
     def __init__(
-        self,
-        machine: Machine,
-        definitions: Definitions,
-        url: str,
-        folder: Path,
-        caller: Caller,
-        seed: int,
-        side: int,
+        self, machine: Machine, definitions: Definitions, url: str, ids: Mapping[str, str] | None = None
     ) -> None:
-        self.machine, self.definitions, self.caller, self.seed, self.side = (
-            machine,
-            definitions,
-            caller,
-            seed,
-            side,
-        )
-        # It begins as in a process of its own, whose first id is greater than none.
-        ids._last = 0
-        steps = families.everything()
-        self.ids: dict[str, str] = {}
+        """ids: of a world that stands in this database already."""
+        self.machine, self.definitions = machine, definitions
+        self.database = conftest.kept(url)
+        self.ids = dict(ids or {})
         self.written: Counter[str] = Counter()
-        self.database = Database(url)
-        self._write(families.first(steps) if side == 1 else families.twin(steps, caller.asker(), seed))
-        self.settings = Settings(
-            database_url=url,
-            secrets_folder=folder / "secrets",
-            export_folder=folder / f"exports {side} {caller.name}",
-            base_url=BASE,
-            access_token_s=3600,
-        )
-        machine.settle("app", BEGINNING - timedelta(minutes=2))
-        self.app = create_app(self.settings)
-        house: door.House = self.app.extensions["healthvisit"]
-        house.database.dispose()
-        self.app.extensions["healthvisit"] = replace(house, database=self.database, clock=machine.now)
-        self.house: door.House = self.app.extensions["healthvisit"]
-        self.worker = exports.Worker(self.settings, self.database, self.house.definitions, machine.now)
-        self._people()
 
-    def close(self) -> None:
-        self.database.dispose()
-
-    # What was written before
-
-    def _write(self, steps: list[Written]) -> None:
+    def write(self, steps: list[Written]) -> None:
+        # It begins as in a process of its own, whose first id is greater than none.
+        newest._last = 0
         self.machine.settle("practitioner", families.ENTERED - timedelta(hours=1))
         with self._opened("service", families.ENTERED - timedelta(hours=1)) as record:
             self.ids["Practitioner"] = record.create("Practitioner", a_practitioner()).version.id
@@ -221,6 +192,38 @@ class Served:
                 type_, _, name = holder[key].partition("/@")
                 holder[key] = f"{type_}/{self.ids[name]}"
         return found
+
+
+class Served:
+    """A world for one caller, served on PostgreSQL by a login that owns nothing."""
+
+    def __init__(self, world: World, url: str, folder: Path, caller: Caller, seed: int, side: int) -> None:
+        self.world, self.machine, self.ids = world, world.machine, world.ids
+        self.caller, self.seed, self.side = caller, seed, side
+        # As the owner of the tables sees it, whole.
+        self.database = world.database
+        self.settings = Settings(
+            database_url=conftest.serving(url),
+            secrets_folder=folder / "secrets",
+            export_folder=folder / f"exports {side} {caller.name}",
+            base_url=BASE,
+            access_token_s=3600,
+        )
+        self.machine.settle("app", BEGINNING - timedelta(minutes=2))
+        # Its first id in this process does not come of who asked before.
+        newest._last = 0
+        self.app = create_app(self.settings)
+        house: door.House = self.app.extensions["healthvisit"]
+        self.app.extensions["healthvisit"] = replace(house, clock=self.machine.now)
+        self.house: door.House = self.app.extensions["healthvisit"]
+        self.worker = exports.Worker(
+            self.settings, self.house.database, self.house.definitions, self.machine.now
+        )
+        self._people()
+
+    def close(self) -> None:
+        self.house.database.dispose()
+        self.database.dispose()
 
     # Who asks, and others
 
@@ -451,12 +454,21 @@ def serve(pipe: Pipe) -> None:
         what, given = message
         try:
             match what:
+                case "write":
+                    first = World(machine, definitions, given)
+                    first.write(families.first(families.everything()))
+                    first.database.dispose()
+                    answer: Any = first.ids
                 case "open":
                     if served is not None:
                         served.close()
-                    url, where, caller, seed, side = given
-                    served = Served(machine, definitions, url, where, CALLERS[caller], seed, side)
-                    answer: Any = served.told()
+                    url, ids, where, caller, seed, side = given
+                    world = World(machine, definitions, url, ids)
+                    asker = CALLERS[caller]
+                    if ids is None:
+                        world.write(families.twin(families.everything(), asker.asker(), seed))
+                    served = Served(world, url, where, asker, seed, side)
+                    answer = served.told()
                 case "ask":
                     assert served is not None
                     answer = [served.ask(asked) for asked in given]

@@ -2,22 +2,19 @@
 
 import base64
 import gzip
-import os
 
 import pytest
 
 from tests.reach.canaries import Search, allowed, texts, words
 from tests.reach.families import canary, everything, first
 from tests.reach.served import CALLERS
-from tests.reach.twin_worlds import SERVER, copies
 
 WHO = tuple(name for name in CALLERS if name not in ("salford", "two boroughs"))
 
 
 def test_nobody_is_sent_a_word_that_is_not_for_them(tmp_path):
-    with copies(tmp_path, os.environ.get(SERVER)) as copy:
-        search = Search(copy, tmp_path, seed=2021)
-        leaks = search.run(WHO, 120)
+    search = Search(tmp_path, seed=2021)
+    leaks = search.run(WHO, 120)
     assert not leaks, leaks[:10]
     # Whoever looks in an empty room finds nothing: most of what is for them was found.
     for name in ("bury", "narrowed", "system", "safeguarding lead", "parent", "other parent"):

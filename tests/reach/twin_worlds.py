@@ -19,11 +19,11 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, NamedTuple
 
 from healthvisit import definitions as the_definitions
 from healthvisit.accounts import keys
@@ -128,6 +128,28 @@ class Side:
         self.pipe.close()
 
 
+class First(NamedTuple):
+    """The first world, which is the same for every caller and is written once. ids: by the name of a paper."""
+
+    copy: Copy
+    ids: dict[str, str]
+
+
+@contextmanager
+def first_world(side: Side, folder: Path) -> Iterator[First]:
+    ids: dict[str, str] = {}
+
+    def write(opened: Database) -> None:
+        furnish(opened)
+        opened.dispose()
+        side.send("write", opened.engine.url.render_as_string(hide_password=False))
+        ids.update(side.receive())
+
+    own = Path(tempfile.mkdtemp(dir=folder))
+    with contextmanager(conftest._template)(own, write) as copy:
+        yield First(copy, ids)
+
+
 class Pair:
     """The twin worlds of one caller after the other."""
 
@@ -137,16 +159,21 @@ class Pair:
         self.sides = (Side(), Side())
 
     def __enter__(self) -> "Pair":
+        with ExitStack() as stack:
+            for side in self.sides:
+                stack.callback(side.end)
+            self.first = stack.enter_context(first_world(self.sides[0], self.folder))
+            self.stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for side in self.sides:
-            side.end()
+        self.stack.close()
 
     def open(self, caller: str, seed: int) -> tuple[Told, Told]:
-        for number, side in enumerate(self.sides, 1):
+        given = (self.first, (self.copy, None))
+        for number, (side, (copy, ids)) in enumerate(zip(self.sides, given, strict=True), 1):
             own = Path(tempfile.mkdtemp(dir=self.folder))
-            side.send("open", (self.copy(own), self.folder, caller, seed, number))
+            side.send("open", (copy(own), ids, self.folder, caller, seed, number))
         one, other = (side.receive() for side in self.sides)
         return one, other
 
@@ -244,18 +271,17 @@ def copies(folder: Path, database: str | None) -> Iterator[Copy]:
         os.environ.pop(SERVER, None)
     else:
         os.environ[SERVER] = database
+    yield from conftest._template(folder, furnish)
+
+
+def furnish(opened: Database) -> None:
+    """This version's tables and the definitions."""
+    conftest.migrate(opened)
     found = packaged("fhir")
     definitions = the_definitions.load(found, found / "packs" / "practice")
-
-    def furnish(opened: Database) -> None:
-        conftest.migrate(opened)
-        service = builders.a_requester("service")
-        with the_record.opened(
-            opened, service, definitions=definitions, at=builders.NOW, writing=True
-        ) as record:
-            record.load_definitions(definitions)
-
-    yield from conftest._template(folder, furnish)
+    service = builders.a_requester("service")
+    with the_record.opened(opened, service, definitions=definitions, at=builders.NOW, writing=True) as record:
+        record.load_definitions(definitions)
 
 
 def main() -> None:
