@@ -29,6 +29,7 @@ GRANTED = {
     "responsibility": _MADE_AGAIN,
     "opened_glass": "SELECT, INSERT, UPDATE (reviewed_by, reviewed_at, outcome)",
     "transfer": "SELECT, INSERT, UPDATE (state, settled_by, settled_at, settled_reason, episode)",
+    "ended_care": _ADDED,
     "child_identifier": "SELECT, INSERT, DELETE, UPDATE (held)",
     **dict.fromkeys(SEARCH, _MADE_AGAIN),
     "receipt": _ADDED,
@@ -284,7 +285,9 @@ POLICIES: dict[str, dict[str, str]] = {
     },
     # By numbers that name nobody: who wrote last year, and who may write now, hangs on all of them.
     "responsibility": {
-        "SELECT": f"USING ({_KIND} IN ('borough', 'office'))",
+        "SELECT": f"USING ({_KIND} IN ('borough', 'office')"
+        # A parent's page asks until when somebody answered, and shows not who.
+        f" OR {_KIND} = 'child' AND {_OPENING} = 'care' AND responsibility.child_rid = ANY ({_NAMED}))",
         "INSERT": f"WITH CHECK ({_OWN_EPISODE})",
         "DELETE": f"USING ({_OWN_EPISODE})",
     },
@@ -292,6 +295,12 @@ POLICIES: dict[str, dict[str, str]] = {
         "SELECT": f"USING ({_OF_A_SIDE})",
         "INSERT": f"WITH CHECK ({_KIND} = 'borough' AND transfer.from_borough = ANY ({_BOROUGHS}))",
         "UPDATE": f"USING ({_OF_A_SIDE}) WITH CHECK ({_OF_A_SIDE})",
+    },
+    # Where a family went is for staff of the borough that knows it; who of them is for the first lock.
+    "ended_care": {
+        "SELECT": f"USING ({_KIND} = 'borough' AND {_told('staff')} = 'true' AND {_mine('ended_care.borough')})",
+        "INSERT": f"WITH CHECK ({_KIND} = 'borough' AND {_mine('ended_care.borough')}"
+        f" AND {_answers('ended_care.child_rid')})",
     },
     "child_identifier": {
         "SELECT": f"USING ({_OPENING} = 'numbers' OR {_OPENING} = 'glass' AND child_identifier.value = {_told('asked')}"
@@ -307,7 +316,10 @@ POLICIES: dict[str, dict[str, str]] = {
             WHEN 'office' THEN {_answers("audit_event.child_rid")}
             WHEN 'child' THEN audit_event.child_rid = ANY ({_NAMED})
             ELSE false END
-            AND NOT healthvisit_hides(audit_event.type, audit_event.resource_id))""",
+            AND NOT healthvisit_hides(audit_event.type, audit_event.resource_id)
+            OR {_OPENING} = 'refusals' AND {_KIND} = 'borough' AND {_told("staff")} = 'true'
+                AND audit_event.child_rid IS NULL AND audit_event.outcome = 4 AND audit_event.detail = '$open'
+                AND string_to_array(audit_event.boroughs, ',') && {_BOROUGHS})""",
         # One statement writes the events of several who ask at once.
         "INSERT": "WITH CHECK (true)",
     },

@@ -15,7 +15,7 @@ from healthvisit.exact_json import JSON
 from healthvisit.faces import door
 from healthvisit.faces.rest import capability
 from healthvisit.faces.sign_in import account, federation, opening, pages
-from healthvisit.faces.staff import moving
+from healthvisit.faces.staff import ending, moving
 from healthvisit.faces.staff import opening as openings
 from healthvisit.openapi import fhir
 from healthvisit.openapi.shapes import SCHEMAS, TEXT, ref, texts
@@ -69,10 +69,17 @@ OTHERS: dict[str, Says] = {
     "commissioning.overview": Says("digitisation by borough", asked=("quarter",)),
     "commissioning.borough": Says("one borough over time"),
     "commissioning.digitisation_csv": Says("every borough and quarter", "text/csv"),
+    "staff.ended": Says("children whose care ended", asked=("done",)),
+    "staff.checking": Says(
+        "what ending the care of a child would do", sent=ending.EndingForm, done=(200, 409)
+    ),
+    "staff.end": Says("end the care of a child", sent=ending.EndingForm, done=(303, 409)),
+    "staff.taken_up": Says("take a child up again", sent=ending.TakingUp, done=(303, 409)),
     "staff.opening": Says("the form that opens a child of another borough in an emergency"),
     "staff.opened": Says("open a child in an emergency", sent=openings.Emergency, done=(303, 429)),
     "staff.child": Says("what is needed of a child in the first minute"),
     "staff.openings": Says("the emergency openings that await a look", asked=("done",)),
+    "staff.refused": Says("emergency openings that were refused to a borough's staff"),
     "staff.reviewed": Says("what came of looking at an opening", sent=openings.Reviewing, done=(303, 409)),
     "sign_in.sign_in": Says("the sign-in page", asked=("next", "afresh")),
     "sign_in.begin": Says(

@@ -106,16 +106,17 @@ def standing(
     *,
     pregnancy_began_on: date | None = None,
     died_on: date | None = None,
+    ended_on: date | None = None,
     needs_found: bool = False,
 ) -> Standing:
     """How a review stands on a day, from what was known by that day.
 
     born_on: None for a child not yet born. events: of this review only, in any order; later ones than `on`
     are left out. pregnancy_began_on: the day from which gestation is counted (birth date less gestation at
-    birth), None if unknown. needs_found: needs found at an earlier stage, which is what makes a targeted
-    stage apply. Source: regulation 5A, SI 2015/921 (offered once in each period); domain facts 2.1, 1.3. Our
-    choices: a refusal stands until a completed review is recorded; a visit without access leaves the review
-    open while its window lasts.
+    birth), None if unknown. ended_on: from which day no service cares for the child. needs_found: needs found
+    at an earlier stage, which is what makes a targeted stage apply. Source: regulation 5A, SI 2015/921 (offered
+    once in each period); domain facts 2.1, 1.3. Our choices: a refusal stands until a completed review is
+    recorded; a visit without access leaves the review open while its window lasts.
     """
     known = sorted((event for event in events if event.on <= on), key=lambda event: event.on)
     completed = [event.on for event in known if event.outcome == "completed"]
@@ -132,6 +133,8 @@ def standing(
         return stands(*_done(completed, first, last, tested=anchor_on is not None))
     if died_on is not None and died_on <= on:
         return stands("not-applicable", "The child has died.")
+    if ended_on is not None and ended_on <= on:
+        return stands("not-applicable", "Care has ended.")
     if known and known[-1].outcome == "declined":
         return stands("declined", "The family declined.")
     if window.anchor == "setting":

@@ -5,27 +5,31 @@ Who opens a child knows its NHS number and date of birth together. What was open
 each request (accounts/people.py), so when the time is over the next request reaches nothing.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, exists, false, insert, or_, select, update
 
 from healthvisit.access.reach import BoroughReach
-from healthvisit.access.requester import STAFF
+from healthvisit.access.requester import STAFF, Role
 from healthvisit.database import opening
-from healthvisit.definitions import CANONICAL
+from healthvisit.definitions import CANONICAL, Definitions
 from healthvisit.exact_json import JSON, loads
 from healthvisit.record import ids, instants, ownership, predicate, within
+from healthvisit.record.audit import REFUSED
 from healthvisit.record.errors import Conflict, Forbidden, Issue, NotFound, Unprocessable
 from healthvisit.record.inside import Inside, current
 from healthvisit.record.record import Record
-from healthvisit.record.tables import child_identifier, opened_glass, resource, responsibility
+from healthvisit.record.tables import audit_event, child_identifier, opened_glass, resource, responsibility
 
 REASONS = f"{CANONICAL}/CodeSystem/opening-reason"
 OUTCOMES = f"{CANONICAL}/CodeSystem/opening-outcome"
 LIFE = timedelta(hours=4)
+# How long those who lead are told whom of their staff an opening was refused.
+TOLD_OF_REFUSALS = timedelta(days=90)
 LEAST_SENTENCE, MOST_SENTENCE = 10, 500
-REVIEWERS = ("team-lead", "safeguarding-lead")
+REVIEWERS: tuple[Role, ...] = ("team-lead", "safeguarding-lead")
 
 
 class Open(NamedTuple):
@@ -58,10 +62,7 @@ def open_child(record: Record, nhs_number: str, born: str, *, reason: str, sente
     """
     with record.operation("$open", "Patient") as inside:
         _admit(inside)
-        _known(inside, REASONS, reason, "reason")
-        if not LEAST_SENTENCE <= len(sentence.strip()) <= MOST_SENTENCE:
-            text = f"Say why in {LEAST_SENTENCE} to {MOST_SENTENCE} characters."
-            raise Unprocessable((Issue("value", text, "sentence"),))
+        refuse_unfit(inside.definitions, reason, sentence)
         with opening(inside.connection, within.GLASS, nhs_number):
             standing = inside.connection.execute(
                 current()
@@ -100,6 +101,14 @@ def open_child(record: Record, nhs_number: str, born: str, *, reason: str, sente
         if opened:
             inside.connection.execute(insert(opened_glass), opened)
         return [row.id for row in found]
+
+
+def refuse_unfit(definitions: Definitions, reason: str, sentence: str) -> None:
+    """Raises Unprocessable for a reason that is none of ours or a sentence that says nothing."""
+    _known(definitions, REASONS, reason, "reason")
+    if not LEAST_SENTENCE <= len(sentence.strip()) <= MOST_SENTENCE:
+        text = f"Say why in {LEAST_SENTENCE} to {MOST_SENTENCE} characters."
+        raise Unprocessable((Issue("value", text, "sentence"),))
 
 
 def open_now(record: Record) -> list[Open]:
@@ -148,6 +157,41 @@ def awaiting(record: Record) -> list[Awaiting]:
         ]
 
 
+@dataclass(frozen=True)
+class Refused:
+    """Openings that were refused to one account in one role. at: when, the last first; of which child is not known,
+    and what was typed is written down nowhere."""
+
+    account: str
+    role: str
+    at: tuple[datetime, ...]
+
+
+def refused(record: Record) -> list[Refused]:
+    """What was refused lately to staff of the requester's boroughs; who was refused last comes first."""
+    with record.operation("$refused-openings") as inside, opening(inside.connection, within.REFUSALS):
+        _admit(inside, *REVIEWERS)
+        inside.permit("AuditEvent", "r")
+        here = audit_event.c
+        rows = inside.connection.execute(
+            select(here.account, here.role, here.recorded_at)
+            .where(
+                here.child_rid.is_(None),
+                here.interaction == "operation",
+                here.detail == "$open",
+                here.outcome == REFUSED,
+                here.role.in_(STAFF),
+                or_(false(), *(here.boroughs.contains(gss) for gss in sorted(inside.requester.boroughs))),
+                here.recorded_at > instants.micros(inside.at - TOLD_OF_REFUSALS),
+            )
+            .order_by(here.recorded_at.desc(), here.seq.desc())
+        )
+        found: dict[tuple[str, str], list[datetime]] = {}
+        for row in rows:
+            found.setdefault((row.account, row.role), []).append(instants.from_micros(row.recorded_at))
+        return [Refused(*who, tuple(times)) for who, times in found.items()]
+
+
 def review(record: Record, id_: str, *, outcome: str) -> None:
     """Write down what came of looking at an opening. outcome: a code of OUTCOMES.
 
@@ -156,7 +200,7 @@ def review(record: Record, id_: str, *, outcome: str) -> None:
     """
     with record.operation("$review-opening") as inside:
         _admit(inside, *REVIEWERS)
-        _known(inside, OUTCOMES, outcome, "outcome")
+        _known(inside.definitions, OUTCOMES, outcome, "outcome")
         row = inside.connection.execute(
             select(opened_glass.c.child_rid, opened_glass.c.account)
             .join(resource, resource.c.rid == opened_glass.c.child_rid)
@@ -183,7 +227,7 @@ def review(record: Record, id_: str, *, outcome: str) -> None:
 _COLUMNS = ("account", "role", "boroughs", "reason", "sentence", "opened_at")
 
 
-def _admit(inside: Inside, *roles: str) -> None:
+def _admit(inside: Inside, *roles: Role) -> None:
     """Raises Forbidden for who is not of these roles, by default staff, and for an app that was given a part."""
     requester = inside.requester
     if requester.role not in (roles or STAFF) or not requester.boroughs:
@@ -207,6 +251,6 @@ def _reviewed_by(inside: Inside) -> ColumnElement[bool]:
     return and_(inside.readable(), or_(theirs, and_(nobodys, resource.c.author_borough.in_(boroughs))))
 
 
-def _known(inside: Inside, system: str, code: str, place: str) -> None:
-    if code not in inside.definitions.codes(system):
+def _known(definitions: Definitions, system: str, code: str, place: str) -> None:
+    if code not in definitions.codes(system):
         raise Unprocessable((Issue("code-invalid", "It is not one of the codes.", place),))

@@ -117,6 +117,24 @@ transfer = Table(
     Index(None, "child_rid", "state"),
 )
 
+# The care of a child that a service ended, and where the child went. Rows are never deleted.
+ended_care = Table(
+    "ended_care",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("child_rid", Rid, ForeignKey("resource.rid"), nullable=False),
+    Column("borough", Text, nullable=False),
+    Column("reason", Text, nullable=False),  # code of CodeSystem end-reason
+    Column("ended_on", Date, nullable=False),
+    # for those who lead alone: where the family went, and which service takes the child up there
+    Column("place", Text),
+    Column("service", Text),
+    Column("ended_by", Text, nullable=False),  # account
+    Column("ended_at", BigInteger, nullable=False),
+    Index(None, "borough", "ended_at"),
+    Index(None, "child_rid"),
+)
+
 # A child of another borough whom staff has opened in an emergency. Rows are never deleted.
 opened_glass = Table(
     "opened_glass",

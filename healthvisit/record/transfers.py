@@ -5,28 +5,26 @@ one of the other service in the same transaction, so that one service answers at
 Who is offered a child is told what is needed to say yes or no, and reaches nothing else of the record.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, insert, or_, select, update
 
-from healthvisit.access import reach as reaches
-from healthvisit.access.reach import BoroughReach, WholeRecord
 from healthvisit.access.requester import STAFF, Requester
 from healthvisit.access.scopes import Letter
 from healthvisit.database import opening
 from healthvisit.definitions import CANONICAL
 from healthvisit.exact_json import JSON, loads
-from healthvisit.record import ids, instants, ownership, references, within
+from healthvisit.record import episodes, ids, instants, ownership, references, within
 from healthvisit.record.audit import Event
 from healthvisit.record.errors import Conflict, Forbidden, Issue, NotFound, Unprocessable
 from healthvisit.record.inside import Inside
 from healthvisit.record.record import Record
 from healthvisit.record.references import is_id
 from healthvisit.record.tables import resource, resource_version, responsibility, transfer
-from healthvisit.record.writing import Writer, Writing, hold
+from healthvisit.record.writing import hold
 
 REASONS = f"{CANONICAL}/CodeSystem/transfer-reason"
 REFUSALS = f"{CANONICAL}/CodeSystem/transfer-refusal"
@@ -41,7 +39,6 @@ _OUTSTANDING = {
     "Task": ("draft", "requested", "received", "accepted", "ready", "in-progress", "on-hold"),
     "ServiceRequest": ("draft", "active", "on-hold"),
 }
-_ACTIVITY = "http://terminology.hl7.org/CodeSystem/v3-DataOperation"
 
 
 class Settled(NamedTuple):
@@ -108,14 +105,16 @@ def offer(
             raise NotFound
         inside.event.child_rid = row.rid
         to_borough = _borough(inside, to)
-        _known(inside, REASONS, reason, "reason")
+        episodes.known(inside, REASONS, reason, "reason")
         if note is not None and not 0 < len(note) <= MOST_NOTE:
             raise Unprocessable(f"A note has 1 to {MOST_NOTE} characters.", "note")
         hold(inside.connection, [f"child {row.rid}"])
-        boroughs = _boroughs(inside, "u", "EpisodeOfCare")
-        answering = {each.borough for each in _standing(inside.connection, row.rid) if each.on(inside.on)}
+        boroughs = episodes.boroughs(inside, "u", "EpisodeOfCare")
+        answering = {
+            each.borough for each in episodes.standing(inside.connection, row.rid) if each.on(inside.on)
+        }
         if not answering & boroughs:
-            raise Forbidden("Another service answers for this child now.")
+            raise Forbidden("This service does not answer for the child today.")
         (from_borough,) = answering
         if to_borough == from_borough:
             raise Unprocessable("It is another borough's service that a child is offered to.", "to")
@@ -164,7 +163,7 @@ def decline(record: Record, id_: str, *, reason: str) -> Settled:
     with record.operation("$decline-transfer") as inside, opening(inside.connection, within.TRANSFER):
         _admit(inside, "c")
         row = _held(inside, id_, "to_borough", "c")
-        _known(inside, REFUSALS, reason, "reason")
+        episodes.known(inside, REFUSALS, reason, "reason")
         if not (row.state == "declined" and row.settled_by == inside.requester.account):
             _refuse_settled(row)
             _settle(inside, row, "declined", reason=reason)
@@ -188,7 +187,7 @@ def awaiting(record: Record) -> list[Offer]:
     with record.operation("$transfers") as inside, opening(inside.connection, within.TRANSFER):
         _admit(inside, None)
         inside.permit("Patient", "r")
-        boroughs = _boroughs(inside, "r", "Patient")
+        boroughs = episodes.boroughs(inside, "r", "Patient")
         here = transfer.c
         lately = here.settled_at > instants.micros(inside.at - TOLD_OF_ANSWER)
         mine, for_me = here.from_borough.in_(boroughs), here.to_borough.in_(boroughs)
@@ -271,16 +270,6 @@ def _admit(inside: Inside, letter: Letter | None) -> None:
         inside.permit("EpisodeOfCare", letter)
 
 
-def _boroughs(inside: Inside, letter: Letter, type_: str) -> frozenset[str]:
-    """Boroughs of the requester that the scopes leave for this letter of a type."""
-    whole = reaches.of(inside.requester, on=inside.on)
-    reach = reaches.narrowed(whole, inside.requester.scopes, letter)
-    if not isinstance(reach, BoroughReach):
-        return frozenset()
-    limits = [limit.boroughs for limit in reach.limits(type_) if not limit.categories]
-    return frozenset[str]().union(*limits)
-
-
 def _offers(inside: Inside) -> Any:
     """Offers of children whose record is open, with the Patient's id; the caller says which."""
     found = (
@@ -300,7 +289,7 @@ def _offers(inside: Inside) -> Any:
 
 def _held(inside: Inside, id_: str, side: str, letter: Letter) -> Row[Any]:
     """The offer, which nobody else settles until this transaction ends. Raises NotFound."""
-    boroughs = _boroughs(inside, letter, "EpisodeOfCare")
+    boroughs = episodes.boroughs(inside, letter, "EpisodeOfCare")
     asked = _offers(inside).where(
         transfer.c.id == (id_ if is_id(id_) else ""), transfer.c[side].in_(boroughs)
     )
@@ -344,14 +333,14 @@ def _handed_over(inside: Inside, row: Row[Any]) -> str:
     """Ends the episodes of the service that offers and begins one of the other. The new episode's id."""
     standing = [
         each
-        for each in _standing(inside.connection, row.child_rid)
+        for each in episodes.standing(inside.connection, row.child_rid)
         if each.until_on is None or each.until_on > inside.on
     ]
     if any(each.borough != row.from_borough for each in standing):
         raise Conflict("Another service answers for this child by now.")
     organization = next(id_ for id_, gss in inside.definitions.boroughs.items() if gss == row.to_borough)
     today = inside.on.isoformat()
-    begun = _writing(
+    begun = episodes.writing(
         {
             "resourceType": "EpisodeOfCare",
             "status": "active",
@@ -362,58 +351,14 @@ def _handed_over(inside: Inside, row: Row[Any]) -> str:
         }
     )
     ended = [
-        _writing(_ended(body, today), id_=id_, version=version)
-        for id_, version, body in _bodies(inside.connection, [each.episode_rid for each in standing])
+        episodes.writing(episodes.ended(body, today), id_=id_, version=version)
+        for id_, version, body in episodes.bodies(inside.connection, [each.episode_rid for each in standing])
     ]
-    told = [_writing(_provenance(inside, each, "UPDATE")) for each in ended]
-    told.append(_writing(_provenance(inside, begun, "CREATE")))
-    # The one who accepts could not write for the service that offers; who did it stays on every version.
-    writer = Writer(
-        inside.connection,
-        replace(inside.requester, role="service", scopes=(), patient=None),
-        WholeRecord(),
-        inside.definitions,
-        inside.at,
-        inside.on,
-    )
-    writings = [*ended, begun, *told]
-    writer.write(writings)
-    inside.events.extend(
-        Event("update" if each.is_update else "create", each.type, each.id, each.version, row.child_rid)
-        for each in writings
-    )
+    told = [episodes.writing(episodes.provenance(inside, each, "UPDATE")) for each in ended]
+    told.append(episodes.writing(episodes.provenance(inside, begun, "CREATE")))
+    # The one who accepts could not write for the service that offers.
+    episodes.write(inside, [*ended, begun, *told], row.child_rid, as_service=True)
     return begun.id
-
-
-def _ended(body: JSON, today: str) -> JSON:
-    start = str(body["period"]["start"])
-    if start[:10] > today:
-        # It would have begun later: it never does.
-        return {**body, "status": "cancelled"}
-    return {**body, "status": "finished", "period": {**body["period"], "end": today}}
-
-
-def _writing(body: JSON, *, id_: str | None = None, version: int | None = None) -> Writing:
-    found: list[str] = []
-    named = references.rewritten(body, {}, found)
-    type_ = str(body["resourceType"])
-    if id_ is None:
-        return Writing(type_, named, type_, found)
-    return Writing(type_, named, type_, found, id=id_, method="PUT", expects=version)
-
-
-def _provenance(inside: Inside, of: Writing, activity: str) -> JSON:
-    """Who did this, and for whom. https://hl7.org/fhir/R4/provenance.html"""
-    who = inside.requester.fhir_user
-    named: JSON = {"reference": who} if who else {"identifier": {"value": inside.requester.account}}
-    return {
-        "resourceType": "Provenance",
-        "target": [{"reference": f"{of.type}/{of.id}"}],
-        "occurredDateTime": inside.on.isoformat(),
-        "recorded": instants.text(instants.micros(inside.at)),
-        "activity": {"coding": [{"system": _ACTIVITY, "code": activity}]},
-        "agent": [{"who": named}],
-    }
 
 
 def _care_manager(requester: Requester) -> JSON:
@@ -428,34 +373,6 @@ def _borough(inside: Inside, to: str) -> str:
     if borough is None:
         raise Unprocessable((Issue("business-rule", "The service of a borough is needed.", "to"),))
     return borough
-
-
-def _known(inside: Inside, system: str, code: str, place: str) -> None:
-    if code not in inside.definitions.codes(system):
-        raise Unprocessable((Issue("code-invalid", f"A code of {system} is needed.", place),))
-
-
-def _standing(connection: Connection, child_rid: int) -> list[ownership.Responsibility]:
-    rows = connection.execute(
-        select(
-            *(responsibility.c[name] for name in ownership.Responsibility._fields),
-        ).where(responsibility.c.child_rid == child_rid)
-    )
-    return [ownership.Responsibility(*row) for row in rows]
-
-
-def _bodies(connection: Connection, rids: Iterable[int]) -> list[tuple[str, int, JSON]]:
-    """Id, version and body of what stands in these rows."""
-    rows = connection.execute(
-        select(resource.c.id, resource.c.version, resource_version.c.body)
-        .join(
-            resource_version,
-            (resource_version.c.rid == resource.c.rid) & (resource_version.c.version == resource.c.version),
-        )
-        .where(resource.c.rid.in_(list(rids)))
-        .order_by(resource.c.rid)
-    )
-    return [(row.id, row.version, loads(row.body)) for row in rows]
 
 
 def _outstanding(connection: Connection, children: Sequence[int]) -> Mapping[int, Sequence[bool]]:

@@ -28,8 +28,10 @@ WORKING: Told = (("kind", "worker"),)
 # Searched values that name a person.
 _NAMING = ("phone", "email", "telecom")
 # What is opened by name: who has an NHS number already; what still refers to what is to be deleted; what a service
-# is told of a child that it is offered, and writes when it accepts; the child with one NHS number, in an emergency.
-NUMBERS, REFERENCES, TRANSFER, GLASS = "numbers", "references", "transfer", "glass"
+# is told of a child that it is offered, and writes when it accepts; the child with one NHS number, in an emergency;
+# until when anybody answered for a parent's own child; emergency openings that were refused to a borough's staff.
+NUMBERS, REFERENCES, TRANSFER, GLASS, CARE = "numbers", "references", "transfer", "glass", "care"
+REFUSALS = "refusals"
 
 
 def told(reach: Reach, account: str, *, at: datetime) -> Told:

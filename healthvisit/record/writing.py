@@ -392,8 +392,11 @@ class Writer:
             child_rid = child_rids[writing.key] or 0
             answering = standing.get(child_rid, ())
             if self.requester.role == "service":
-                # An episode is the service's that it names, even one that ended on the day it began.
-                answering = [each for each in made if each.episode_rid == writing.rid] or answering
+                # An episode is the service's that it names, even one that ended on the day it began, or never began.
+                its_own = [
+                    each for each in (*made, *stood.get(child_rid, ())) if each.episode_rid == writing.rid
+                ]
+                answering = its_own[:1] or answering
             with _placed(writing):
                 if not writing.is_update and writing.type != "EpisodeOfCare" and child_rid not in writable:
                     raise Forbidden([_moved("forbidden", writing.type)])
@@ -868,7 +871,7 @@ def _refuse_other_children(writings: Sequence[Writing], child_rids: Mapping[Key,
 
 
 def _moved(code: str, place: str) -> Issue:
-    return Issue(code, "Another service answers for this child now.", place, "child-moved")
+    return Issue(code, "This service does not answer for the child today.", place, "child-moved")
 
 
 @contextmanager

@@ -307,7 +307,8 @@ def _responsible(record: Record, patients: tuple[str, str], on: date) -> dict[st
     for body in bodies(record, "EpisodeOfCare", patients):
         gss = record.definitions.boroughs.get(body["managingOrganization"]["reference"].partition("/")[2])
         start, end = body["period"].get("start", day)[:10], body["period"].get("end")
-        if gss is not None and start <= day and (end is None or day < end[:10]):
+        answers = body["status"] in ("active", "onhold", "finished")
+        if answers and gss is not None and start <= day and (end is None or day < end[:10]):
             found[body["patient"]["reference"].partition("/")[2]] = BY_GSS[gss].slug
     return found
 

@@ -5,7 +5,7 @@ all that the borough reaches, by the same lines.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,6 +14,7 @@ from healthvisit.definitions import CANONICAL
 from healthvisit.exact_json import JSON
 from healthvisit.programme import pathway
 from healthvisit.programme.pathway import Outcome, State
+from healthvisit.record import endings
 from healthvisit.record.record import Record
 from healthvisit.reviews import encounters, scoring, windows
 
@@ -40,7 +41,8 @@ class Gestation:
 @dataclass(frozen=True)
 class Child:
     """name: as written on pages. gestation: None where nobody stated it, as for most born at term. died_on:
-    the day of birth where only the death is known, so that nobody is reminded of anything.
+    the day of birth where only the death is known, so that nobody is reminded of anything. ended_on: from which
+    day no service cares for the child.
     """
 
     id: str
@@ -49,6 +51,7 @@ class Child:
     gestation: Gestation | None
     nhs_number: str | None
     died_on: date | None = None
+    ended_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ def of_child(record: Record, child_id: str, on: date) -> Timeline:
         for version in record.each("Observation", [patient_is])
         if (body := version.json()).get("status") != "entered-in-error"
     ]
-    child = child_of(patient, gestation_of(observations))
+    child = with_end(record, child_of(patient, gestation_of(observations)))
     results = _results(observations, record.definitions.pack)
     tables = windows.in_force(record.definitions, on)
     reviews = tuple(review(window, child, contacts, results, on) for window in tables.reviews)
@@ -157,6 +160,14 @@ def child_of(patient: JSON, gestation: Gestation | None) -> Child:
         ),
         died_on(patient),
     )
+
+
+def with_end(record: Record, child: Child) -> Child:
+    """The child with what its own resource does not tell a parent: that it died, or that care has ended."""
+    over = endings.over(record, child.id)
+    if over is None:
+        return child
+    return replace(child, died_on=over.on) if over.died else replace(child, ended_on=over.on)
 
 
 def died_on(patient: JSON) -> date | None:
@@ -206,6 +217,7 @@ def standing(
         on,
         pregnancy_began_on=child.born_on - timedelta(days),
         died_on=child.died_on,
+        ended_on=child.ended_on,
     )
 
 

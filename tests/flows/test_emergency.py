@@ -15,7 +15,7 @@ from healthvisit.faces.layout import words
 from healthvisit.record import audit, glass
 from healthvisit.record.tables import audit_event, opened_glass
 from tests import builders
-from tests.flows.demonstration import form_token, located
+from tests.flows.demonstration import faults, form_token, located
 from tests.flows.test_restricted import a_flag, marked
 
 NUMBER = re.compile(r"[0-9]{10}\Z")
@@ -305,3 +305,116 @@ def test_two_records_of_one_number_are_both_opened(demonstration, child):
     with demonstration.database.reading() as connection:
         assert connection.scalars(select(opened_glass.c.child)).all() == [child["id"]]
     assert salford.get(f"/fhir/{here}").status_code == 200
+
+
+def test_those_who_lead_are_told_who_of_their_staff_was_refused_and_of_no_child(demonstration, child):
+    for name in ("salford", "bury"):
+        for _ in range(3):
+            assert (
+                sent(demonstration.browser(name), "/staff/open", typed(child, nhs_number=NEVER)).status_code
+                == 400
+            )
+    lead = demonstration.browser("team-lead")
+    assert shown(lead.get("/staff/openings")).count("/staff/openings/refused") == 1
+    page = shown(lead.get("/staff/openings/refused"))
+    cells = re.findall(r'aria-hidden="true">([^<]+) </span>([^<]*)</td>', page)
+    # Those of Bury's staff alone.
+    assert [value for name, value in cells if name == "How often"] == ["3"]
+    assert [value for name, value in cells if name == "Role"] == ["Health visitor"]
+    for hidden in (child["id"], NEVER, child["name"][0]["family"], child["birthDate"], SENTENCE):
+        assert hidden not in page
+    with demonstration.database.writing() as connection:
+        connection.exec_driver_sql(
+            "update account_borough set borough = 'E08000010' where account in"
+            " (select id from account where sign_in_name = 'team-lead')"
+        )
+    assert "<td" not in shown(demonstration.browser("team-lead").get("/staff/openings/refused"))
+    for name in ("bury", "parent", "administrator"):
+        assert demonstration.browser(name).get("/staff/openings/refused").status_code == 403
+
+
+class TestByAnApp:
+    """$open, under the same rules."""
+
+    @staticmethod
+    def parameters(child, **changes):
+        given = {
+            "nhs-number": ("valueString", child["identifier"][0]["value"]), "born": ("valueDate", child["birthDate"]),
+            "reason": ("valueCode", "urgent-care"), "sentence": ("valueString", SENTENCE),
+        } | {name.replace("_", "-"): ("valueString", value) for name, value in changes.items()}  # fmt: skip
+        found = [{"name": name, kind: value} for name, (kind, value) in given.items() if value is not None]
+        return {"resourceType": "Parameters", "parameter": found}
+
+    def test_the_child_is_open_to_the_account(self, demonstration, child):
+        app = demonstration.staff_app("salford")
+        assert app.get(f"/fhir/Patient/{child['id']}").status_code == 404
+        answer = app.post("/fhir/$open", self.parameters(child))
+        assert answer.status_code == 200, answer.text
+        told = {each["name"]: each for each in answer.json["parameter"]}
+        assert told["patient"]["valueReference"] == {"reference": f"Patient/{child['id']}"}
+        with demonstration.app.app_context():
+            closing = door.now() + glass.LIFE
+        assert told["until"]["valueInstant"][:13] in {
+            f"{each:%Y-%m-%dT%H}" for each in (closing, closing - timedelta(minutes=1))
+        }
+        assert app.read(f"/fhir/Patient/{child['id']}")["birthDate"] == child["birthDate"]
+        assert SENTENCE in shown(demonstration.browser("team-lead").get("/staff/openings"))
+
+    def test_every_wrong_pair_gets_one_answer(self, demonstration, child):
+        app = demonstration.staff_app("salford")
+        answers = [
+            app.post("/fhir/$open", self.parameters(child, **wrong))
+            for wrong in (
+                {"nhs_number": NEVER},
+                {"born": "2001-12-31"},
+                {"nhs_number": NEVER, "born": "2001-12-31"},
+            )
+        ]
+        assert {(each.status_code, each.data) for each in answers} == {(404, answers[0].data)}
+        headers = [dict(each.headers) for each in answers]
+        for each in headers:
+            del each["X-Request-Id"]
+        assert headers[0] == headers[1] == headers[2]
+        with demonstration.database.reading() as connection:
+            assert connection.execute(select(opened_glass)).all() == []
+
+    def test_page_and_apps_share_ten_tries_an_hour(self, demonstration, child):
+        app, browser = demonstration.staff_app("salford"), demonstration.browser("salford")
+        for _ in range(5):
+            assert app.post("/fhir/$open", self.parameters(child, nhs_number=NEVER)).status_code == 404
+            assert sent(browser, "/staff/open", typed(child, nhs_number=NEVER)).status_code == 400
+        for wrong in ({}, {"nhs_number": NEVER}):
+            busy = app.post("/fhir/$open", self.parameters(child, **wrong))
+            assert (busy.status_code, faults(busy)[0][0]) == (429, "throttled")
+            assert int(busy.headers["Retry-After"]) > 3000
+        assert app.get(f"/fhir/Patient/{child['id']}").status_code == 404
+
+    @pytest.mark.parametrize(
+        ("changes", "status", "place"),
+        [
+            ({"nhs_number": None}, 400, "nhs-number"),
+            ({"nhs_number": "1234567890"}, 422, "nhs-number"),
+            ({"born": None}, 400, "born"),
+            ({"born": "2020"}, 400, "born"),
+            ({"reason": None}, 400, "reason"),
+            ({"reason": "curious"}, 422, "reason"),
+            ({"sentence": "urgent"}, 422, "sentence"),
+        ],
+    )
+    def test_what_does_not_fit_is_told_by_its_place_and_is_no_try(
+        self, demonstration, child, changes, status, place
+    ):
+        app = demonstration.staff_app("salford")
+        for _ in range(11):
+            answer = app.post("/fhir/$open", self.parameters(child, **changes))
+            assert (answer.status_code, faults(answer)[0][1]) == (status, [place])
+
+    def test_nobody_else_and_no_part_of_an_app_opens_a_child(self, demonstration, child):
+        named = "user/*.cruds?_tag=https://healthvisit.example/fhir/Id/gss-code|E08000006"
+        for app in (
+            demonstration.system(), demonstration.app_of("parent", "user/*.rs"),
+            demonstration.app_of("commissioner", "user/*.rs"), demonstration.app_of("administrator", "user/*.rs"),
+            demonstration.app_of("salford", named), demonstration.app_of("salford", "user/Observation.rs"),
+        ):  # fmt: skip
+            assert app.post("/fhir/$open", self.parameters(child)).status_code == 403
+        assert demonstration.staff_app("salford").get("/fhir/$open").status_code == 405

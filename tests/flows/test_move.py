@@ -207,7 +207,9 @@ def test_what_a_tablet_recorded_before_the_move_is_not_lost(demonstration, bury,
         assert answer.status_code == status, answer.text
         issues = loads(answer.data)["issue"]
         assert {issue["details"]["coding"][0]["code"] for issue in issues} == {"child-moved"}
-        assert {issue["diagnostics"] for issue in issues} == {"Another service answers for this child now."}
+        assert {issue["diagnostics"] for issue in issues} == {
+            "This service does not answer for the child today."
+        }
     # It is still good: whoever answers for the child again may send it, and it is stored once.
     asked(bury, "$accept-transfer", transfer=offered(salford, child, to=BURY))
     assert tablet.post("/fhir", visit).status_code == 200

@@ -141,7 +141,7 @@ test("a contact of a child whom another team has by now is kept, and says so", (
     const moved = outbox.answered(outbox.sending(anItem()), meaning(status, body, null, at), 0);
     assert.equal(moved.state, "set-aside");
     assert.equal(moved.moved, true);
-    assert.match(outbox.stateWords(moved, String), /another team has the child now; kept on this tablet/);
+    assert.match(outbox.stateWords(moved, String), /your team does not have the child now; kept on this tablet/);
   }
   const others = { ...body, issue: [{ ...body.issue[0], details: { coding: [{ code: "child-moved" }] } }] };
   assert.equal("moved" in meaning(403, others, null, at), false);

@@ -56,7 +56,7 @@ class Listed:
 
     @classmethod
     def of(cls, child: Child, on: date) -> Self:
-        return cls(child.id, child.name, words.age(child.born_on, on))
+        return cls(child.id, child.name, _age(child, on))
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,11 @@ class Growth:
 
 @dataclass(frozen=True)
 class Progress:
+    """is_over: nobody cares for the child any more; then nothing is said of what was not done."""
+
     name: str
     age: str
+    is_over: bool
     next: NextReview | None
     results: tuple[Result, ...]
     growth: Growth | None
@@ -120,9 +123,12 @@ class Progress:
             key=lambda each: each[0],
             reverse=True,
         )
+        child = timeline.child
+        is_over = child.died_on is not None or child.ended_on is not None
         return cls(
-            timeline.child.name,
-            f"{words.age(timeline.child.born_on, timeline.on)} old",
+            child.name,
+            _age(child, timeline.on) + ("" if child.died_on else " old"),
+            is_over,
             None if timeline.next is None else _next(timeline.next),
             tuple(
                 _result(review.title, on, results)
@@ -130,8 +136,13 @@ class Progress:
                 if results.domains or _feeding(results)
             ),
             _growth(timeline.child, [(on, results.measurements) for on, _, results in done]),
-            tuple(_line(review) for review in timeline.reviews),
+            tuple(_line(review) for review in timeline.reviews if review.is_done or not is_over),
         )
+
+
+def _age(child: Child, on: date) -> str:
+    """Of a child who died the day of birth: it grows no older."""
+    return words.age(child.born_on, on) if child.died_on is None else f"Born {words.day(child.born_on)}"
 
 
 def _next(review: Review) -> NextReview:

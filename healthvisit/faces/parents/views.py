@@ -12,7 +12,10 @@ from healthvisit.reviews import timeline
 @door.admits("parent")
 def children() -> str | Response:
     with door.record() as record:
-        found = [timeline.child_of(version.json(), None) for version in record.each("Patient", [])]
+        found = [
+            timeline.with_end(record, timeline.child_of(version.json(), None))
+            for version in list(record.each("Patient", []))
+        ]
     if len(found) == 1:
         return redirect(url_for("parents.progress", child_id=found[0].id))
     listed = [presenters.Listed.of(child, door.today()) for child in found]

@@ -8,6 +8,7 @@ place, whether they come in the address or as Parameters. Whatever is not named 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
 from typing import Literal
 
@@ -15,6 +16,8 @@ from flask import Response, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from healthvisit.access.requester import STAFF, Role
+from healthvisit.accounts import attempts
+from healthvisit.accounts.errors import TooManyAttempts
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps
 from healthvisit.faces import door
@@ -22,8 +25,20 @@ from healthvisit.faces.rest import blueprint, exporting, wire
 from healthvisit.faces.rest.asked import Asked
 from healthvisit.faces.rest.interactions import APPS, SERVED
 from healthvisit.faces.rest.outcomes import CONTENT_TYPE, outcome
-from healthvisit.record import document, everything, lastn, package, terminology, transfers, trial
-from healthvisit.record.errors import Forbidden, Invalid, Issue
+from healthvisit.programme import nhs_number
+from healthvisit.record import (
+    document,
+    endings,
+    everything,
+    glass,
+    instants,
+    lastn,
+    package,
+    terminology,
+    transfers,
+    trial,
+)
+from healthvisit.record.errors import Forbidden, Invalid, Issue, Unprocessable
 from healthvisit.record.references import is_id
 from healthvisit.reviews import moves
 
@@ -145,6 +160,60 @@ def _transfers(_asked: Asked) -> Response:
         return _json(dumps(moves.parameters(record, door.today())))
 
 
+def _end_care(asked: Asked) -> Response:
+    ending = endings.Ending(
+        _day(asked, "day"), _needed(asked, "reason"), asked.word("where"), asked.word("service")
+    )
+    with door.record(writing=True) as record:
+        ended = endings.end(record, asked.id, ending)
+    return _parameters_of(
+        {"name": "episode", "valueReference": {"reference": f"EpisodeOfCare/{ended.episode}"}},
+        {"name": "cancelled", "valueInteger": ended.cancelled},
+    )
+
+
+def _open(asked: Asked) -> Response:
+    number, born = _needed(asked, "nhs-number"), _day(asked, "born")
+    reason, sentence = _needed(asked, "reason"), _needed(asked, "sentence")
+    if not nhs_number.is_valid(number):
+        raise Unprocessable((Issue("value", "An NHS number of 10 digits is needed.", "nhs-number"),))
+    house = door.house()
+    glass.refuse_unfit(house.definitions, reason, sentence)
+    try:
+        # The page and every app of an account share its tries.
+        with house.database.writing() as connection:
+            attempts.spend(connection, "openings", door.requester().account, at=house.clock())
+    except TooManyAttempts as error:
+        busy = outcome([Issue("throttled", "You have tried too often.")], 429)
+        busy.headers["Retry-After"] = str(error.wait_s)
+        return busy
+    with door.record(writing=True) as record:
+        children = glass.open_child(record, number, born.isoformat(), reason=reason, sentence=sentence)
+        until = {each.child: each.until for each in glass.open_now(record)}
+    found: list[JSON] = []
+    for child in children:
+        found.append({"name": "patient", "valueReference": {"reference": f"Patient/{child}"}})
+        if child in until:
+            at = instants.text(instants.micros(until[child]))
+            found.append({"name": "until", "valueInstant": at})
+    return _parameters_of(*found)
+
+
+def _parameters_of(*found: JSON) -> Response:
+    return _json(dumps({"resourceType": "Parameters", "parameter": list(found)}))
+
+
+def _day(asked: Asked, name: str) -> date:
+    text = _needed(asked, name)
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        found = None
+    if found is None or found.isoformat() != text:
+        raise Invalid((Issue("value", "A day is needed, such as 2021-02-15.", name),))
+    return found
+
+
 def _needed(asked: Asked, name: str) -> str:
     found = asked.word(name)
     if found is None:
@@ -194,6 +263,16 @@ OPERATIONS: tuple[Operation, ...] = (
         "withdraw-transfer", "withdraw-transfer", ("system",), _withdraw, methods=("POST",), roles=STAFF
     ),
     Operation("transfers", "transfers", ("system",), _transfers, roles=STAFF),
+    Operation(
+        "end-care",
+        "Patient-end-care",
+        ("instance",),
+        _end_care,
+        "Patient",
+        methods=("POST",),
+        roles=endings.LEADS,
+    ),
+    Operation("open", "open", ("system",), _open, methods=("POST",), roles=STAFF),
 )
 
 

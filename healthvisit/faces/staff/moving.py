@@ -12,7 +12,7 @@ from healthvisit.access.requester import STAFF
 from healthvisit.faces import door
 from healthvisit.faces.layout import words
 from healthvisit.faces.layout.errors import STATUS
-from healthvisit.faces.staff import blueprint
+from healthvisit.faces.staff import blueprint, typed
 from healthvisit.programme import nhs_number
 from healthvisit.programme.boroughs import BOROUGHS
 from healthvisit.record import transfers
@@ -72,20 +72,20 @@ def offered() -> AnyResponse:
         form = _form(Offering(), sent)
         _refuse_faults(
             {
-                "nhs_number": not nhs_number.is_valid(form["nhs_number"].replace(" ", ""))
+                "nhs_number": not nhs_number.is_valid(typed.number(form["nhs_number"]))
                 and "Enter the child’s NHS number: 10 digits",
                 "to": not form["to"] and "Choose the service that the child is offered to",
                 "reason": not form["reason"] and "Choose why the child is offered",
-                "note": len(_lines(form["note"])) > transfers.MOST_NOTE
+                "note": len(typed.lines(form["note"])) > transfers.MOST_NOTE
                 and f"A note has at most {transfers.MOST_NOTE} characters",
             }
         )
         transfers.offer(
             record,
-            _child(record, form["nhs_number"].replace(" ", "")),
+            _child(record, typed.number(form["nhs_number"])),
             to=f"Organization/{form['to']}",
             reason=form["reason"],
-            note=_lines(form["note"]) or None,
+            note=typed.lines(form["note"]) or None,
             hand_over_restricted=form["restricted"] == "yes",
         )
 
@@ -165,11 +165,6 @@ def _refuse_faults(asked: dict[str, str | bool]) -> None:
     faults = {field: str(told) for field, told in asked.items() if told}
     if faults:
         raise _Faulty(faults)
-
-
-def _lines(text: str) -> str:
-    # A browser sends each end of a line as two characters; a person counts one.
-    return text.replace("\r\n", "\n").strip()
 
 
 def _page(

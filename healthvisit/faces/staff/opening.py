@@ -1,25 +1,24 @@
 """/staff/open: a child of another borough in an emergency; /staff/openings: those who lead look at it afterwards."""
 
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from flask import Response, redirect, render_template, request, url_for
 from marshmallow import EXCLUDE, Schema, fields, validate
 from werkzeug.wrappers import Response as AnyResponse
 
-from healthvisit.access.requester import STAFF, Role
+from healthvisit.access.requester import STAFF
 from healthvisit.accounts import attempts, people
 from healthvisit.accounts.errors import TooManyAttempts
 from healthvisit.faces import door
 from healthvisit.faces.layout import words
-from healthvisit.faces.staff import blueprint
+from healthvisit.faces.staff import blueprint, typed
 from healthvisit.programme import nhs_number
 from healthvisit.programme.boroughs import BY_GSS
 from healthvisit.record import glass
 from healthvisit.record.errors import Conflict, Forbidden, NotFound, Unprocessable
 from healthvisit.reviews import emergency
 
-LEADS: tuple[Role, ...] = ("team-lead", "safeguarding-lead")
 # Said alike for a number that nobody has and for a day on which another child was born.
 NO_SUCH_CHILD = "No child has this NHS number and date of birth. Check both"
 _ROLES = {
@@ -64,8 +63,7 @@ def opening() -> Response:
 def opened() -> AnyResponse:
     sent = {name: value.replace("\0", "") for name, value in request.form.items()}
     form = Emergency().load(sent)
-    number = "".join(form["nhs_number"].split())
-    born = _day(form["year"], form["month"], form["day"])
+    number, born = typed.number(form["nhs_number"]), typed.day(sent, "born")
     sentence = " ".join(form["sentence"].split())
     reasons = door.house().definitions.codes(glass.REASONS)
     faults = {
@@ -103,13 +101,32 @@ def child(child_id: str) -> str:
 
 
 @blueprint.get("/openings")
-@door.admits(*LEADS)
+@door.admits(*glass.REVIEWERS)
 def openings() -> Response:
     return _awaiting()
 
 
+@blueprint.get("/openings/refused")
+@door.admits(*glass.REVIEWERS)
+def refused() -> Response:
+    with door.record() as record:
+        found = glass.refused(record)
+    with door.house().database.reading() as connection:
+        listed = [
+            {
+                "who": people.display_name(connection, each.account),
+                "role": _ROLES[each.role],
+                "times": len(each.at),
+                "first": _moment(each.at[-1]),
+                "last": _moment(each.at[0]),
+            }
+            for each in found
+        ]
+    return _page("staff/refused.html", 200, refused=listed, days=glass.TOLD_OF_REFUSALS.days)
+
+
 @blueprint.post("/openings")
-@door.admits(*LEADS)
+@door.admits(*glass.REVIEWERS)
 def reviewed() -> AnyResponse:
     form = Reviewing().load({name: value.replace("\0", "") for name, value in request.form.items()})
     try:
@@ -134,7 +151,7 @@ def _form(sent: dict[str, str], faults: dict[str, str], status: int = 200) -> Re
         sent=sent,
         faults=faults,
         held=held,
-        is_lead=door.requester().role in LEADS,
+        is_lead=door.requester().role in glass.REVIEWERS,
         reasons=door.house().definitions.codes(glass.REASONS),
         hours=words.in_words(glass.LIFE.seconds // 3600),
     )
@@ -171,15 +188,6 @@ def _awaiting(faults: dict[str, str] | None = None, status: int = 200) -> Respon
 
 def _page(template: str, status: int, **values: Any) -> Response:
     return Response(render_template(template, **values), status)
-
-
-def _day(year: str, month: str, day: str) -> date | None:
-    if not all(part.strip().isascii() and part.strip().isdigit() for part in (year, month, day)):
-        return None
-    try:
-        return date(int(year), int(month), int(day))
-    except (ValueError, OverflowError):
-        return None
 
 
 def _moment(at: datetime) -> str:

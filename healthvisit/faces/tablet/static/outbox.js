@@ -31,7 +31,7 @@ const LONGEST_WAIT_S = 300;
  * @property {string | null} reference "Encounter/…", from the server
  * @property {string | null} reason the server's reason, where it was refused
  * @property {object[] | null} results Observations the server made, null until read
- * @property {boolean} [moved] refused because another team answers for the child by now
+ * @property {boolean} [moved] refused because this team does not answer for the child any more
  * @property {string} [replaced_by] the operation under which a refused one was sent again
  *
  * @typedef {{kind: "received", reference: string, at: string}
@@ -141,7 +141,7 @@ export function stateWords(item, clock) {
     case "set-aside":
       if (item.replaced_by) return "Not accepted by the server; sent again after";
       return item.moved
-        ? "Not stored: another team has the child now; kept on this tablet"
+        ? "Not stored: your team does not have the child now; kept on this tablet"
         : "Not accepted by the server, kept on this tablet";
   }
 }

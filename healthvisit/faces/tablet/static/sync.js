@@ -53,7 +53,7 @@ export function meaning(status, body, retryAfter, at) {
 }
 
 /**
- * Whether another team answers for the child by now: the one refusal that only people can settle.
+ * Whether this team does not answer for the child any more: the one refusal that only people can settle.
  * @param {any} body OperationOutcome or anything
  */
 function isMoved(body) {

@@ -128,7 +128,7 @@ function aside(item) {
       ? h(
           "p",
           null,
-          "Tell your team lead. The team that has the child now can record what you saw from this screen; if the child comes back to your team, send it again.",
+          "Tell your team lead. If another team has the child now, it can record what you saw from this screen; if the child comes back to your team, send it again.",
         )
       : null,
   ];
