@@ -17,7 +17,7 @@ from healthvisit.access.requester import Role
 from healthvisit.database import opening
 from healthvisit.definitions import CANONICAL
 from healthvisit.exact_json import JSON, loads
-from healthvisit.record import episodes, ids, instants, predicate, within
+from healthvisit.record import episodes, ids, instants, ownership, predicate, within
 from healthvisit.record.errors import Conflict, Forbidden, Issue, NotFound, Unprocessable
 from healthvisit.record.inside import Inside, current
 from healthvisit.record.ownership import Responsibility, civil_date, london_date
@@ -164,15 +164,22 @@ def listed(record: Record) -> list[Listed]:
             Listed(
                 row.ending,
                 row.id,
-                next(iter(loads(row.body).get("name", ())), {}),
+                next(iter((patient := loads(row.body)).get("name", ())), {}),
                 row.borough,
-                Ending(row.ended_on, row.reason, row.place, row.service),
+                Ending(row.ended_on, row.reason, *_whereabouts(inside, patient, row)),
                 row.ended_by,
                 instants.from_micros(row.ended_at),
                 bool(row.answered),
             )
             for row in rows
         ]
+
+
+def _whereabouts(inside: Inside, patient: JSON, row: Row[*tuple[Any, ...]]) -> tuple[str | None, str | None]:
+    """Where a family went, and to which service; of a child whose whereabouts are kept hidden for who protects it."""
+    if ownership.is_marked(patient) and inside.requester.role != "safeguarding-lead":
+        return None, None
+    return row.place, row.service
 
 
 _COLUMNS = ("borough", "reason", "ended_on", "place", "service", "ended_by", "ended_at")

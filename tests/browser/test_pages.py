@@ -1,8 +1,10 @@
 """Every page is usable on a phone, a tablet and a desktop, and breaks no rule of axe."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.conftest import SIZES, is_wider_than_the_screen, violations
+from tests.browser.test_moves import a_child
 from tests.browser.test_story import open_child_with_two_year_review, open_tablet
 
 OPEN = ("/", "/sign-in", "/accessibility", "/no-such-page")
@@ -31,6 +33,35 @@ def test_the_commissioners_pages(browse, size):
         page.goto(f"{browse.address}{path}")
         assert violations(page) == [], path
         assert not is_wider_than_the_screen(page), path
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_pages_of_those_who_lead(browse, size):
+    page = browse.signed_in("team-lead", "/staff/moves", size)
+    for path in ("moves", "open", "openings", "openings/refused", "endings"):
+        page.goto(f"{browse.address}/staff/{path}")
+        assert violations(page) == [], path
+        assert not is_wider_than_the_screen(page), path
+    # As they stand when nothing was filled in, or what was cannot be done.
+    for path, button in (("moves", "Offer the child"), ("open", "Open the record"), ("endings", "Continue")):
+        page.goto(f"{browse.address}/staff/{path}")
+        page.get_by_role("button", name=button).click()
+        expect(page.get_by_role("heading", name="There is a problem")).to_be_visible()
+        assert violations(page) == [], path
+        assert not is_wider_than_the_screen(page), path
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_would_be_done_is_shown_before_care_ends(browse, size):
+    page = browse.signed_in("team-lead", "/staff/endings", size)
+    page.get_by_label("NHS number of the child").fill(a_child(open_tablet(browse, "bury")).number)
+    page.get_by_label("The child has died").check(force=True)
+    for part, value in (("Day", "15"), ("Month", "2"), ("Year", "2021")):
+        page.get_by_label(part, exact=True).fill(value)
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Check before care ends")
+    assert violations(page) == []
+    assert not is_wider_than_the_screen(page)
 
 
 def test_the_tablets_screens(browse):

@@ -224,6 +224,9 @@ def test_a_child_of_another_borough_that_is_open_in_an_emergency_is_not_ended(de
     assert browser.post("/staff/open", data=form).status_code == 303
     answer = lead.post(f"/fhir/Patient/{foreign['id']}/$end-care", parameters(day=DAY, reason="died"))
     assert answer.status_code == 403
+    page = TestPages.sent(browser, "/check", TestPages.form(foreign))
+    assert page.status_code == 403
+    assert "does not answer for the child" in page.text
 
 
 def test_a_child_whose_care_was_ended_by_mistake_is_taken_up_again(demonstration, lead, bury, child):
@@ -363,8 +366,38 @@ class TestPages:
             )
         other = demonstration.browser("safeguarding-lead")
         assert PLACE not in self.shown(other.get("/staff/endings"))
+        # Nor when the child came there afterwards.
+        self.sent(browser, "/taken-up", {"ending": ending})
+        given = [
+            {"name": "to", "valueReference": {"reference": SALFORD}},
+            {"name": "reason", "valueCode": "other"},
+        ]
+        offer = {"resourceType": "Parameters", "parameter": given}
+        answer = demonstration.staff_app("bury").post(f"/fhir/Patient/{patient['id']}/$offer-transfer", offer)
+        id_ = next(each for each in answer.json["parameter"] if each["name"] == "transfer")["valueString"]
+        salford = demonstration.staff_app("salford")
+        assert salford.post("/fhir/$accept-transfer", parameters(transfer=id_)).status_code == 200
+        assert PLACE not in self.shown(other.get("/staff/endings"))
         assert self.sent(other, "/taken-up", {"ending": ending}).status_code == 404
         assert self.sent(other, "/taken-up", {}).status_code == 404
+
+    def test_where_a_family_that_is_kept_hidden_went_is_for_the_safeguarding_lead(
+        self, demonstration, browser, patient
+    ):
+        protecting = demonstration.staff_app("safeguarding-lead")
+        etag = f'W/"{patient["meta"]["versionId"]}"'
+        assert (
+            protecting.put(f"/fhir/Patient/{patient['id']}", marked(patient), If_Match=etag).status_code
+            == 200
+        )
+        self.sent(browser, "", self.form(patient))
+        page = self.shown(browser.get("/staff/endings"))
+        assert patient["name"][0]["family"] in page
+        assert PLACE not in page
+        assert SERVICE not in page
+        page = self.shown(demonstration.browser("safeguarding-lead").get("/staff/endings"))
+        assert PLACE in page
+        assert SERVICE in page
 
     @pytest.mark.parametrize("name", ["bury", "parent", "commissioner", "administrator"])
     def test_it_is_for_who_leads(self, demonstration, name):

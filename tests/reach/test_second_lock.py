@@ -393,6 +393,10 @@ WRITTEN = {
     "another's offer": "INSERT INTO transfer (id, child_rid, from_borough, to_borough, offered_by, offered_at,"
     " reason, restricted_handed_over, state)"
     " VALUES ('x', {rid}, '{salford}', '{bury}', 'x', 0, 'x', false, 'offered')",
+    "an ending of another's child": "INSERT INTO ended_care (id, child_rid, borough, reason, ended_on, ended_by,"
+    " ended_at) VALUES ('x', {rid}, '{bury}', 'x', '2021-01-01', 'x', 0)",
+    "another's ending": "INSERT INTO ended_care (id, child_rid, borough, reason, ended_on, ended_by,"
+    " ended_at) VALUES ('x', {own}, '{salford}', 'x', '2021-01-01', 'x', 0)",
 }
 
 
@@ -465,6 +469,66 @@ def test_what_is_open_for_one_purpose_is_closed_again(world):
         with opening(connection, within.GLASS, world.children["moved"].nhs_number):
             assert connection.scalar(bodies, {"id": world.children["salford"].id}) == 0
         assert connection.scalar(asked, {"number": number}) == 0
+
+
+def told(role, *, boroughs=(), children=()):
+    requester = a_requester(role, boroughs=boroughs, children=children)
+    return within.told(reaches.of(requester, on=TODAY), requester.account, at=NOW)
+
+
+def test_where_a_family_went_is_for_staff_of_the_borough_that_ended_its_care(world):
+    child = world.children["moved"]
+    with world.database.writing() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO ended_care (id, child_rid, borough, reason, ended_on, place, ended_by, ended_at)"
+            f" VALUES ('x', {row_of(world, 'moved')}, '{BURY}', 'left-england', '2021-01-01', 'Cork', 'x', 0)"
+        )
+    places = text("SELECT place FROM ended_care")
+    for asker, found in (
+        (told("team-lead"), ["Cork"]),
+        (told("team-lead", boroughs=["salford"]), []),
+        (told("system-client"), []),
+        (told("administrator"), []),
+        (told("parent", children=[child.id]), []),
+        ((), []),
+    ):
+        with world.database.served.reading(asker) as connection:
+            assert connection.scalars(places).all() == found
+
+
+def test_a_parents_page_is_told_of_its_own_child_alone_until_when_somebody_answered(world):
+    rows = text("SELECT DISTINCT child_rid FROM responsibility")
+    parent = told("parent", children=[world.children["bury"].id])
+    with world.database.served.reading(parent) as connection:
+        assert connection.scalars(rows).all() == []
+        with opening(connection, within.CARE):
+            assert connection.scalars(rows).all() == [row_of(world, "bury")]
+        assert connection.scalars(rows).all() == []
+
+
+def test_whom_an_opening_was_refused_is_told_of_ones_own_staff_and_of_no_child(world):
+    rid = row_of(world, "moved")
+    with world.database.writing() as connection:
+        for id_, borough, outcome, detail, child in (
+            ("ours", BURY, 4, "$open", "NULL"),
+            ("theirs", SALFORD, 4, "$open", "NULL"),
+            ("done", BURY, 0, "$open", "NULL"),
+            ("another", BURY, 4, "$everything", "NULL"),
+            ("of a child", BURY, 4, "$open", rid),
+        ):
+            connection.exec_driver_sql(
+                "INSERT INTO audit_event (id, recorded_at, interaction, outcome, account, role, request, detail,"
+                f" boroughs, child_rid) VALUES ('{id_}', 0, 'operation', {outcome}, 'x', 'health-visitor', 'x',"
+                f" '{detail}', '{borough}', {child})"
+            )
+    named = text("SELECT id FROM audit_event WHERE account = 'x'")
+    with world.database.served.reading(told("team-lead")) as connection:
+        assert connection.scalars(named).all() == []
+        with opening(connection, within.REFUSALS):
+            assert connection.scalars(named).all() == ["ours"]
+    with world.database.served.reading(told("system-client")) as connection:  # noqa: SIM117
+        with opening(connection, within.REFUSALS):
+            assert connection.scalars(named).all() == []
 
 
 def test_looking_at_a_range_tells_of_no_person(world):

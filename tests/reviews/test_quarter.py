@@ -1,4 +1,4 @@
-from datetime import datetime
+from datetime import date, datetime
 from fractions import Fraction
 from zoneinfo import ZoneInfo
 
@@ -7,6 +7,7 @@ import pytest
 from healthvisit.programme.boroughs import BOROUGHS
 from healthvisit.programme.dates import Quarter
 from healthvisit.programme.digitisation import AtTarget
+from healthvisit.record import endings
 from healthvisit.record import record as the_record
 from healthvisit.record.errors import Unprocessable
 from healthvisit.reviews import arrival, quarter
@@ -319,6 +320,24 @@ def test_in_an_open_quarter_only_children_whose_day_has_come_are_due(town):
     town.reviewed(9, born="2018-09-10")
     town.close()
     assert counted(town.area().coverage) == (9, 9)
+
+
+def test_a_child_whose_care_has_ended_is_due_nowhere_and_what_was_done_still_counts(town):
+    # The second episode would have begun a day after care ended.
+    twice = [("bury", "2018-08-10", None), ("bury", "2021-02-12", None)]
+    town.reviewed(18, born="2018-08-10", episodes=twice)
+    town.returned(two_year=18)
+    town.close()
+    assert counted(town.area().coverage) == (18, 18)
+    lead = a_requester("team-lead")
+    with town.opened(lead) as record:
+        children = [each.id for each in record.search("Patient", []).matches]
+    for child in children[:9]:
+        with town.opened(lead, writing=True) as record:
+            endings.end(record, child, endings.Ending(date(2021, 2, 11), "school-nursing"))
+    town.close()
+    assert counted(town.area().coverage) == (9, 9)
+    assert counted(town.area().digitisation) == (18, 18)
 
 
 def test_an_open_quarter_is_provisional(town):

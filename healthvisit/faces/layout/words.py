@@ -97,10 +97,16 @@ def age(born: date, on: date) -> str:
     return plural(years, "year") + (f" and {plural(months, 'month')}" if months else "")
 
 
+def nhs_number(number: str) -> str:
+    """999 123 4567, as it is read aloud."""
+    return f"{number[:3]} {number[3:6]} {number[6:]}"
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "day": day,
     "span": span,
     "quarter": quarter,
+    "nhs_number": nhs_number,
     "plural": plural,
     "in_words": in_words,
     "count": count,

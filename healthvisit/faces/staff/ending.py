@@ -81,7 +81,7 @@ def checking() -> Response:
     page = render_template(
         "staff/ending.html",
         child=child,
-        number=_spaced(number),
+        number=words.nhs_number(number),
         ending=ending,
         reason=reasons[ending.reason],
         has_died=ending.reason == endings.DIED,
@@ -205,13 +205,9 @@ def _page(
 def _facts(ending: Ending, reasons: Any, written_on: date) -> list[tuple[str, str]]:
     told = [
         ("Why", reasons[ending.reason]),
-        ("From", words.day(ending.on)),
+        ("Ended on", words.day(ending.on)),
         ("Where to", ending.where),
         ("Service there", ending.service),
         ("Written down on", words.day(written_on)),
     ]
     return [(name, text) for name, text in told if text]
-
-
-def _spaced(number: str) -> str:
-    return f"{number[:3]} {number[3:6]} {number[6:]}"

@@ -15,7 +15,7 @@ from healthvisit.faces.layout.errors import STATUS
 from healthvisit.faces.staff import blueprint, typed
 from healthvisit.programme import nhs_number
 from healthvisit.programme.boroughs import BOROUGHS
-from healthvisit.record import transfers
+from healthvisit.record import endings, transfers
 from healthvisit.record.errors import Conflict, Forbidden, NotFound, Unprocessable
 from healthvisit.record.record import Record
 from healthvisit.reviews import moves
@@ -192,6 +192,7 @@ def _page(
         reasons=definitions.codes(transfers.REASONS),
         refusals=definitions.codes(transfers.REFUSALS),
         long_days=moves.LONG_WORKING_DAYS,
+        is_lead=door.requester().role in endings.LEADS,
         faults=faults or {},
         sent=sent or {},
         done=done if done in ("offered", "accepted", "declined", "withdrawn") else None,
@@ -210,7 +211,7 @@ def _card(move: dict[str, Any]) -> dict[str, Any]:
         **move,
         "name": move["name"] or "A child without a name yet",
         "born": "Not known" if born is None else _day(born),
-        "nhs_number": "Not known" if number is None else f"{number[:3]} {number[3:6]} {number[6:]}",
+        "nhs_number": "Not known" if number is None else words.nhs_number(number),
         "offered_on": _day(move["offered_on"]),
         "reason": None if move["reason"] is None else reasons.get(move["reason"], "Another reason"),
         "refusal": None if move["refusal"] is None else refusals.get(move["refusal"], "Another reason"),
