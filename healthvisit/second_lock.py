@@ -24,7 +24,8 @@ _ALL = "SELECT, INSERT, UPDATE, DELETE"
 # What the serving role may do with each table. History, audit and receipts are added to and never changed.
 GRANTED = {
     # What a resource is and whose child's is never changed.
-    "resource": "SELECT, INSERT, UPDATE (version, updated_at, author_borough, released_at, restricted, deleted)",
+    "resource": "SELECT, INSERT,"
+    " UPDATE (version, updated_at, author_borough, released_at, restricted, sensitive, deleted)",
     "resource_version": _ADDED,
     "responsibility": _MADE_AGAIN,
     "opened_glass": "SELECT, INSERT, UPDATE (reviewed_by, reviewed_at, outcome)",
@@ -121,6 +122,11 @@ def _asked(row: str) -> str:
     return f"{_OPENING} = 'glass' AND {row}.type = 'Patient' AND healthvisit_asked({row}.rid)"
 
 
+def _marked(row: str) -> str:
+    """All that stands of a child of one's own, papers of other boroughs too, while it is marked or unmarked."""
+    return f"{_OPENING} = 'marking' AND {_answers(f'{row}.child_rid')}"
+
+
 _TYPES = ", ".join(f"'{type_}'" for type_ in sorted(visibility.TYPES))
 
 
@@ -147,7 +153,8 @@ def _reached(row: str, *, pointer: bool) -> str:
             OR {row}.audience = 'child' AND ({child}) AND {_of_patient(f"{row}.child_rid")}
                 AND (NOT {row}.restricted OR {_despite(f"{row}.child_rid", f"{row}.author_borough")}{own})
             OR {row}.audience = 'borough' AND {row}.author_borough = ANY ({_BOROUGHS}) AND NOT {_ONE_CHILD}
-            OR {_OPENING} <> '' AND {row}.audience = 'child' AND ({_offered(row)} OR {_asked(row)}{borough})
+            OR {_OPENING} <> '' AND {row}.audience = 'child'
+                AND ({_offered(row)} OR {_asked(row)} OR {_marked(row)}{borough})
         WHEN 'office' THEN {row}.audience IN ('shared', 'published') OR {office}
         WHEN 'child' THEN {row}.audience = 'shared' OR {row}.audience = 'child' AND {row}.type IN ({_TYPES})
             AND ({row}.type = 'Patient' OR {row}.released_at <= nullif({_told("moment")}, '')::bigint)
@@ -167,7 +174,7 @@ _VIEWS = {
     # What nobody may write to who asks now.
     "healthvisit_foreign": f"""SELECT r.rid FROM resource r
         WHERE (r.audience = 'sealed' OR coalesce(r.author_borough <> ALL ({_BOROUGHS}), true))
-            AND NOT ({_offered("r")})""",
+            AND NOT ({_offered("r")}) AND NOT ({_marked("r")})""",
 }
 
 # By name: arguments, type, and the one question that is answered.
@@ -225,7 +232,7 @@ _FUNCTIONS = {
                     AND (NOT r.restricted AND (NOT v.restricted OR v.version = r.version)
                         OR {_despite("r.child_rid", "v.author_borough")})
                 OR r.audience = 'borough' AND v.author_borough = ANY ({_BOROUGHS}) AND NOT {_ONE_CHILD}
-                OR r.audience = 'child' AND ({_offered("r")} OR {_asked("r")})
+                OR r.audience = 'child' AND ({_offered("r")} OR {_asked("r")} OR {_marked("r")})
             WHEN 'office' THEN r.audience IN ('shared', 'published')
                 OR r.audience = 'borough' AND r.type = 'MeasureReport' AND v.author_borough = ANY ({_BOROUGHS})
             ELSE {_reached("r", pointer=False)}
@@ -252,7 +259,7 @@ _OWN = f"""{_KIND} = 'borough' AND (
                     AND n.from_on <= {_ON} AND (n.until_on IS NULL OR n.until_on > {_ON}))"""
 _OWN_END = f""")
     OR resource.audience = 'borough' AND resource.author_borough = ANY ({_BOROUGHS}) AND NOT {_ONE_CHILD}
-    OR resource.audience = 'child' AND {_offered("resource")})"""
+    OR resource.audience = 'child' AND ({_offered("resource")} OR {_marked("resource")}))"""
 # A service takes up a child again whom it may still read.
 _ENTERED = f"{_OWN} OR resource.type = 'EpisodeOfCare' AND {_within('resource.child_rid')}{_OWN_END}"
 # And it corrects when its own time ended.
@@ -266,6 +273,8 @@ _OWN_EPISODE = f"""{_KIND} = 'borough' AND (responsibility.borough = ANY ({_BORO
         AND {_not_foreign("responsibility.episode_rid")}
     OR {_OPENING} = 'transfer' AND healthvisit_offered(responsibility.child_rid, 'EpisodeOfCare', false))"""
 _OWN_ACCOUNT = f"account = {_told('account')}"
+# What was exported before a child was marked is taken back.
+_OF_A_JOB = f"({_KIND} = 'worker' OR {_OWN_ACCOUNT} OR {_KIND} = 'borough' AND {_OPENING} = 'marking')"
 
 # By table and command: the rows that are seen, or changed, and what may be written.
 POLICIES: dict[str, dict[str, str]] = {
@@ -324,9 +333,9 @@ POLICIES: dict[str, dict[str, str]] = {
         "INSERT": "WITH CHECK (true)",
     },
     "export_job": {
-        "SELECT": f"USING ({_KIND} = 'worker' OR {_OWN_ACCOUNT})",
+        "SELECT": f"USING ({_OF_A_JOB})",
         "INSERT": f"WITH CHECK ({_OWN_ACCOUNT})",
-        "UPDATE": f"USING ({_KIND} = 'worker' OR {_OWN_ACCOUNT}) WITH CHECK ({_KIND} = 'worker' OR {_OWN_ACCOUNT})",
+        "UPDATE": f"USING ({_OF_A_JOB}) WITH CHECK ({_OF_A_JOB})",
     },
     **{
         table: {

@@ -101,7 +101,7 @@ class BoroughReach:
     patient: of one child alone, and of no borough's own. narrowing: by scopes; a type that it does not name is
     reached as the rest says. staff: reaches restricted papers that its boroughs wrote or were handed over.
     lead: reaches those of every child for whom one of its boroughs answers. opened: ids of children of other
-    boroughs, to read only.
+    boroughs, to read only. near: of sensitive children those alone for whom one of its boroughs answers.
     """
 
     boroughs: frozenset[str]
@@ -111,6 +111,7 @@ class BoroughReach:
     staff: bool = False
     lead: bool = False
     opened: frozenset[str] = frozenset()
+    near: bool = False
 
     @property
     def whole(self) -> Limit:

@@ -1,13 +1,16 @@
-"""What a parent sees of a resource: an allow-list, element by element.
+"""What a parent sees of a resource: an allow-list, element by element. What anybody sees of a child whose
+whereabouts are kept hidden: a mask.
 
-Built for each adult by naming what is shown, never by taking away: a new element is hidden until someone
-decides. A place, a team, a borough, a colleague or an author can tell an adult where the other adult and the
+The parents' view is built for each adult by naming what is shown, never by taking away: a new element is hidden until
+someone decides. A place, a team, a borough, a colleague or an author can tell an adult where the other adult and the
 child now live, so none of them is shown; nor is anything by which the number or time of hidden changes could
 be counted (meta).
-Source: threats.md B1-B7; DAPB3051.
+Source: threats.md B1-B7, H15; DAPB3051.
 """
 
+import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 JSON = dict[str, Any]
@@ -142,3 +145,253 @@ def parents_view(type_: str, body: JSON) -> JSON | None:
 def searchable(type_: str) -> frozenset[str] | None:
     """Names of the parameters by which a parent may search or sort the type; None for all."""
     return _SEARCHABLE.get(type_)
+
+
+# The mark of a sensitive patient: what can tell where the family is (docs/decisions/0016)
+
+# Never shown of a marked child, in whatever type and at whatever depth. A narrative is known by its div.
+_PLACES = frozenset(
+    (
+        "address", "telecom", "contact", "generalPractitioner", "link", "location", "locationCode", "locationReference",
+        "hospitalization", "facilityType", "practiceSetting", "patientInstruction", "assigner", "contained", "hash",
+        "valueAddress", "valueContactPoint", "valueContactDetail", "valueMeta", "valueSignature",
+        "valueRelatedArtifact",
+    )
+)  # fmt: skip
+_PLACES_OF = {"Appointment": frozenset(("description", "comment", "slot"))}
+# Who answers for the child: nobody of another borough is shown it.
+_TEAMS = frozenset(("authority", "authorString", "instantiatesUri", "instantiatesCanonical"))
+_TEAMS_OF = {"CareTeam": frozenset(("name",))}
+_META = frozenset(("versionId", "lastUpdated", "security"))
+# What a shown reference may lead to. A Location and a HealthcareService are places.
+_OF_THE_CHILD = frozenset(
+    (
+        "Patient", "RelatedPerson", "EpisodeOfCare", "Encounter", "QuestionnaireResponse", "Observation", "Condition",
+        "Immunization", "Flag", "CarePlan", "CareTeam", "Task", "ServiceRequest", "Communication", "Consent",
+        "Appointment", "DocumentReference", "Binary", "List", "Composition", "RiskAssessment", "Provenance",
+        "Questionnaire", "PlanDefinition",
+    )
+)  # fmt: skip
+_OF_THE_TEAM = frozenset(("Practitioner", "PractitionerRole", "Organization", "Group"))
+# Of whom the rest of an entry speaks: without it, it says nothing.
+_WHOM = ("actor", "who", "item")
+_OF_A_REFERENCE = frozenset(("id", "extension", "reference", "type", "identifier", "display"))
+_LEADS_TO = re.compile(r"([A-Z][A-Za-z]+)/[A-Za-z0-9.\-]{1,64}(?:/_history/[A-Za-z0-9.\-]{1,64})?\Z")
+_OF_AN_ATTACHMENT = frozenset(("contentType", "language", "size", "creation"))
+_OWN = "https://healthvisit.example/fhir/StructureDefinition/"
+_UK_CORE = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-"
+# Of extensions those alone that are known to hold no place, and of them what is coded, a number or a day.
+_EXTENSIONS = frozenset(
+    (
+        "http://hl7.org/fhir/StructureDefinition/data-absent-reason",
+        *(
+            _OWN + name
+            for name in (
+                "capture-mode", "not-assessable", "place", "practitioner-type", "provisional", "recorded-at",
+                "released-at", "review-outcome",
+            )
+        ),
+        *(
+            _UK_CORE + name
+            for name in (
+                "BirthSex", "DeathNotificationStatus", "EthnicCategory", "NHSNumberVerificationStatus",
+                "ParentPresent", "VaccinationProcedure",
+            )
+        ),
+    )
+)  # fmt: skip
+_EXTENDED = frozenset(
+    (
+        "url", "valueBoolean", "valueCode", "valueCodeableConcept", "valueCoding", "valueDate", "valueDateTime",
+        "valueDecimal", "valueInstant", "valueInteger", "valueQuantity",
+    )
+)  # fmt: skip
+
+# By these anybody finds a marked child's record: what they search by is shown to whoever reaches it.
+_FINDING = frozenset(
+    (
+        "_id", "_lastUpdated", "_security", "abatement-date", "active", "activity-code", "authored", "authored-on",
+        "based-on", "birthdate", "category", "class", "clinical-status", "code", "code-value-concept",
+        "code-value-quantity", "component-code", "component-code-value-concept", "component-code-value-quantity",
+        "component-value-concept", "component-value-quantity", "condition", "data-absent-reason", "date", "death-date",
+        "deceased", "derived-from", "diagnosis", "encounter", "episode-of-care", "family", "focus", "gender", "given",
+        "has-member", "intent", "length", "name", "onset-date", "outcome", "part-of", "patient", "period", "priority",
+        "questionnaire", "reason-code", "received", "recorded", "recorded-date", "relationship", "risk", "sent",
+        "severity", "status", "subject", "target", "target-disease", "type", "vaccine-code", "value-concept",
+        "value-date", "value-quantity", "verification-status", "when",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Mask:
+    """near: for whoever works for the borough that answers for the child. narrated: narratives are left as they
+    are."""
+
+    near: bool
+    narrated: bool = False
+
+    def of(self, type_: str, body: JSON) -> JSON:
+        hidden = _PLACES_OF.get(type_, frozenset())
+        if not self.near:
+            hidden |= _TEAMS_OF.get(type_, frozenset())
+        return {
+            name: seen
+            for name, value in body.items()
+            if name not in hidden
+            and (seen := value if name == "resourceType" else self.shown(name, value)) is not None
+            # What a document says cannot be looked into.
+            and not (type_ == "Binary" and name == "data")
+        }
+
+    def shown(self, name: str, value: Any) -> Any:
+        """What is shown of the value of an element; None for nothing."""
+        if name in _PLACES or (not self.near and name in _TEAMS):
+            return None
+        if isinstance(value, list):
+            every = [self.shown(name, each) for each in value]
+            # Extensions of a list of primitives stand in the places of these.
+            found = every if name.startswith("_") else [each for each in every if each is not None]
+            return found if any(each is not None for each in found) else None
+        if not isinstance(value, dict):
+            return value
+        if name in ("extension", "modifierExtension"):
+            return _extension(value)
+        if name == "text":
+            return value if self.narrated else None
+        if name in ("attachment", "photo") or name.endswith("Attachment"):
+            return _attachment(value)
+        if name == "signature":
+            return None
+        if _is_reference(value):
+            return self._reference(value)
+        if not self.near and name == "meta":
+            value = {each: inner for each, inner in value.items() if each in _META}
+        is_number = name == "requisition" or name.endswith("dentifier")
+        # The system of another number can be a borough's own.
+        if is_number and not self.near and value.get("system") != NHS_NUMBER:
+            return None
+        found_ = {
+            inner_name: seen
+            for inner_name, inner in value.items()
+            if (seen := self.shown(inner_name, inner)) is not None
+        }
+        if any(each in value and each not in found_ and isinstance(value[each], dict) for each in _WHOM):
+            return None
+        return found_ or None
+
+    def _reference(self, value: JSON) -> JSON | None:
+        match = _LEADS_TO.match(str(value.get("reference", "")))
+        if match is None:
+            # A name or a number of anything, or an address of another service.
+            return None
+        if match[1] in _OF_THE_CHILD or (self.near and match[1] in _OF_THE_TEAM):
+            kept = ("reference", "type", "display") if self.near else ("reference", "type")
+            return {name: value[name] for name in kept if name in value}
+        return None
+
+
+_NEAR, _FAR, _SENT = _Mask(near=True), _Mask(near=False), _Mask(near=True, narrated=True)
+
+
+def masked(type_: str, body: JSON, *, near: bool) -> JSON:
+    """What is shown of the record of a child who is marked as sensitive, to all but those who protect it.
+
+    near: whether it is for somebody who works for the borough that answers for the child; the others are shown no
+    team either.
+    """
+    return (_NEAR if near else _FAR).of(type_, body)
+
+
+def hidden_in(type_: str, body: JSON) -> str | None:
+    """The first element of a body, as it was sent, of which whoever is shown the mask would not see everything;
+    None where there is none. Its narrative does not count: it says again what the rest says."""
+    seen = _SENT.of(type_, body)
+    return next((name for name, value in body.items() if seen.get(name) != value), None)
+
+
+def completed(type_: str, body: JSON, standing: JSON) -> JSON:
+    """A body that was made of the near mask of what stands, with what the mask hides of that put back.
+
+    body: holds nothing that is hidden. What was hidden within an entry of a list goes where that entry goes.
+    """
+    seen = _NEAR.of(type_, standing)
+    found = dict(body)
+    for name, value in standing.items():
+        if name in ("resourceType", "id", "text"):
+            continue
+        if name not in seen:
+            found[name] = value
+        elif name in body or isinstance(value, list):
+            found[name] = _completed(name, body.get(name, []), value)
+            if found[name] == []:
+                del found[name]
+    return found
+
+
+def _completed(name: str, sent: Any, standing: Any) -> Any:
+    if isinstance(sent, dict) and isinstance(standing, dict):
+        seen = _NEAR.shown(name, standing)
+        if sent == seen:
+            return standing
+        if _is_one(name, standing):
+            return sent
+        found = dict(sent)
+        for inner, value in standing.items():
+            if inner not in seen:
+                if not (inner == "text" and isinstance(value, dict)):
+                    found[inner] = value
+            elif inner in sent:
+                found[inner] = _completed(inner, sent[inner], value)
+        return found
+    if not isinstance(sent, list) or not isinstance(standing, list) or name.startswith("_"):
+        return sent
+    every = [(_NEAR.shown(name, each), each) for each in standing]
+    shown = [(seen, each) for seen, each in every if seen is not None]
+    if sent == [seen for seen, _ in shown]:
+        return standing
+    if len(sent) == len(shown):
+        kept = [_completed(name, each, stood) for each, (_, stood) in zip(sent, shown, strict=True)]
+    else:
+        kept = [next((stood for seen, stood in shown if seen == each), each) for each in sent]
+    return [*kept, *(each for seen, each in every if seen is None)]
+
+
+def finds_the_far(parameter: str) -> bool:
+    """Whether a search by this parameter tells nobody of a marked child what the mask hides from those who do not
+    work for the borough that answers for it."""
+    return parameter in _FINDING
+
+
+def _is_one(name: str, value: JSON) -> bool:
+    """Whether its parts belong to one thing: another number has another assigner, another document other words."""
+    return (
+        name in ("attachment", "photo", "extension")
+        or name.endswith(("Attachment", "dentifier"))
+        or _is_reference(value)
+    )
+
+
+def _is_reference(value: JSON) -> bool:
+    return (
+        value.keys() <= _OF_A_REFERENCE
+        and not value.keys().isdisjoint(("reference", "identifier", "display"))
+        and isinstance(value.get("type", ""), str)
+        and isinstance(value.get("identifier", {}), dict)
+    )
+
+
+def _extension(value: JSON) -> JSON | None:
+    if str(value.get("url")) not in _EXTENSIONS:
+        return None
+    found = {name: inner for name, inner in value.items() if name in _EXTENDED}
+    return found if len(found) > 1 else None
+
+
+def _attachment(value: JSON) -> JSON | None:
+    """That there is one, and where in this service; not what it is called, nor what it says."""
+    found = {name: inner for name, inner in value.items() if name in _OF_AN_ATTACHMENT}
+    match = _LEADS_TO.match(str(value.get("url", "")))
+    if match is not None and match[1] in _OF_THE_CHILD:
+        found["url"] = value["url"]
+    return found or None

@@ -172,8 +172,9 @@ def asked_again() -> Requester:
 
 
 @contextmanager
-def record(writing: bool = False) -> Iterator[Record]:
-    """The record as this requester reaches it: one request, one transaction."""
+def record(writing: bool = False, *, direct: bool = False) -> Iterator[Record]:
+    """The record as this requester reaches it: one request, one transaction. direct: what is read goes into the
+    answer of the FHIR interface and nowhere else; a tablet keeps what it is given."""
     here = house()
     with opened(
         here.database,
@@ -182,6 +183,7 @@ def record(writing: bool = False) -> Iterator[Record]:
         at=now(),
         writing=writing,
         request=request_id(),
+        direct=direct,
     ) as opened_record:
         yield opened_record
 

@@ -79,7 +79,16 @@ def of_child(record: Record, id_: str, parameters: Mapping[str, Sequence[str]]) 
         matches = inside.shown(rows)
         return Page(
             matches,
-            _named(inside, asked, [row.rid for row in rows]),
+            _named(
+                inside,
+                asked,
+                # Who works with a sensitive child is shown to those of the borough that answers for it.
+                [
+                    row.rid
+                    for row in rows
+                    if not row.sensitive or inside.masks.is_near(row.type, row.child_rid)
+                ],
+            ),
             None if more or asked.page else len(matches),
             rows[-1].id if more else None,
             list(asked.told),

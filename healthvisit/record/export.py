@@ -34,6 +34,7 @@ from healthvisit.record.everything import since_of
 from healthvisit.record.record import Record, opened
 from healthvisit.record.references import is_id, literal
 from healthvisit.record.search import query as queries
+from healthvisit.record.sensitive import Masks
 from healthvisit.record.tables import export_job, resource, resource_version
 from healthvisit.record.writing import hold
 
@@ -557,9 +558,11 @@ class _Run:
                     if types
                     else []
                 )
-            by_type: dict[str, list[bytes]] = {}
-            for row in rows:
-                by_type.setdefault(row.type, []).append(row.body)
+                masks = Masks(connection, reach, direct=False)
+                by_type: dict[str, list[bytes]] = {}
+                for row in rows:
+                    body = masks.of(row.type, row.child_rid, row.body) if row.sensitive else row.body
+                    by_type.setdefault(row.type, []).append(body)
             for type_, lines in by_type.items():
                 self._put(type_, lines)
             self._renew()
@@ -720,12 +723,18 @@ class _Run:
 
 
 @lru_cache(maxsize=64)
-def _page(reach: Reach, moment: int, chunked: bool, since: bool) -> Select[int, str, bytes]:
+def _page(reach: Reach, moment: int, chunked: bool, since: bool) -> Select[*tuple[Any, ...]]:
     conditions = [*_asked(chunked), predicate.readable_then(reach, moment)]
     if since:
         conditions.append(resource.c.updated_at > bindparam("since"))
     return (
-        select(resource.c.rid, resource.c.type, resource_version.c.body)
+        select(
+            resource.c.rid,
+            resource.c.type,
+            resource.c.child_rid,
+            resource.c.sensitive,
+            resource_version.c.body,
+        )
         .join(
             resource_version,
             (resource_version.c.rid == resource.c.rid) & (resource_version.c.version == resource.c.version),

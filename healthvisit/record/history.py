@@ -118,7 +118,11 @@ def found(connection: Connection, reach: Reach, asked: Asked) -> Found:
 
 def _joined(conditions: Collection[ColumnElement[bool]], *columns: Any) -> Select[*tuple[Any, ...]]:
     counted = len(columns) == 1
-    own = () if counted else (resource.c.rid, resource.c.child_rid, resource.c.type, resource.c.id)
+    own = (
+        ()
+        if counted
+        else (resource.c.rid, resource.c.child_rid, resource.c.sensitive, resource.c.type, resource.c.id)
+    )
     return (
         select(*own, *columns)
         .select_from(resource_version)

@@ -20,6 +20,7 @@ from healthvisit.record import predicate
 from healthvisit.record.audit import Event
 from healthvisit.record.errors import Forbidden
 from healthvisit.record.references import Key
+from healthvisit.record.sensitive import Masks
 from healthvisit.record.tables import resource, resource_version
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 # Databases take some tens of thousands of values in one statement.
 MOST_KEYS = 5000
 
-Current = Select[int, int | None, str, str, int, int, str, bytes]
+Current = Select[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,9 @@ class Inside:
     on: date
     event: Event
     permitted: Callable[[str, Letter], bool]
-    seen: Callable[[str, str, int, int, str, bytes], "Version | None"]
+    seen: Callable[[str, str, Any], "Version | None"]
     events: list[Event]
+    masks: Masks
 
     @property
     def moment(self) -> int:
@@ -74,12 +76,7 @@ class Inside:
 
     def shown(self, rows: Iterable[Any]) -> "list[Version]":
         """Rows of `current` as the requester sees them."""
-        return [
-            version
-            for row in rows
-            if (version := self.seen(row.type, row.id, row.version, row.updated_at, row.method, row.body))
-            is not None
-        ]
+        return [version for row in rows if (version := self.seen(row.type, row.id, row)) is not None]
 
 
 @lru_cache(maxsize=256)
@@ -96,6 +93,7 @@ def current() -> Current:
     return select(
         resource.c.rid,
         resource.c.child_rid,
+        resource.c.sensitive,
         resource.c.type,
         resource.c.id,
         resource_version.c.version,

@@ -81,13 +81,14 @@ _ANSWERING = ("active", "onhold", "finished")
 @dataclass(frozen=True)
 class Owned:
     """Whose a resource is. audience: shared, child, borough or published. released_at: in microseconds.
-    restricted: for who works for the child's safety."""
+    restricted: for who works for the child's safety. sensitive: of a child who is marked so."""
 
     audience: str
     child_rid: int | None = None
     author_borough: str | None = None
     released_at: int | None = None
     restricted: bool = False
+    sensitive: bool = False
 
 
 SHARED = Owned("shared")

@@ -89,6 +89,7 @@ def known_then(
                 of_children = and_(
                     or_(_answers_for_child(limit, reach.on, rows), own, *_opened(reach, limit, rows)),
                     or_(rows.c.restricted.is_(False), *_despite(reach, limit, rows, rows.c.author_borough)),
+                    *_near(reach, limit, rows),
                 )
                 return and_(_of_borough(reach, rows, of_children, own), *_categories(limit, rows))
 
@@ -312,6 +313,11 @@ def _despite(
     if reach.lead:
         ways += [_answers_for_child(limit, reach.on, rows), *_opened(reach, limit, rows)]
     return ways
+
+
+def _near(reach: BoroughReach, limit: Limit, rows: FromClause) -> list[ColumnElement[bool]]:
+    """Of sensitive children those for whom a borough answers: for a search by what the others are not shown."""
+    return [or_(rows.c.sensitive.is_(False), _answers_for_child(limit, reach.on, rows))] if reach.near else []
 
 
 def _opened(reach: BoroughReach, limit: Limit, rows: FromClause) -> list[ColumnElement[bool]]:

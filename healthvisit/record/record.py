@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, select
 
 from healthvisit.access import reach as reaches
 from healthvisit.access import scopes, visibility
-from healthvisit.access.reach import ChildReach, Reach
+from healthvisit.access.reach import BoroughReach, ChildReach, Reach
 from healthvisit.access.requester import Requester, Role
 from healthvisit.access.scopes import Letter
 from healthvisit.database import Database, sent
@@ -32,6 +32,7 @@ from healthvisit.record import (
     predicate,
     receipts,
     references,
+    sensitive,
     validation,
     within,
 )
@@ -50,6 +51,7 @@ from healthvisit.record.inside import Inside
 from healthvisit.record.search import query as queries
 from healthvisit.record.search import select as selects
 from healthvisit.record.search import summary
+from healthvisit.record.sensitive import Masks
 from healthvisit.record.tables import resource, resource_version
 from healthvisit.record.transaction import Transaction, told_at
 from healthvisit.record.versions import Page, Version, Written
@@ -69,10 +71,12 @@ def opened(
     at: datetime,
     writing: bool = False,
     request: str = "",
+    direct: bool = False,
 ) -> Iterator["Record"]:
     """The record for one request; what is written in the block is kept whole when it ends, or not at all.
 
-    at: aware UTC instant of the request. request: an id that its audit events share. Many bundles may be sent
+    at: aware UTC instant of the request. request: an id that its audit events share. direct: what is read goes
+    nowhere but into the answer of the FHIR interface (sensitive.py). Many bundles may be sent
     within one block; they are kept or undone together.
     """
     events: list[Event] = []
@@ -85,7 +89,13 @@ def opened(
     try:
         with database.writing(whose) if writing else database.reading(whose) as connection:
             record = Record(
-                connection, requester, definitions=definitions, at=at, writing=writing, events=events
+                connection,
+                requester,
+                definitions=definitions,
+                at=at,
+                writing=writing,
+                events=events,
+                direct=direct,
             )
             yield record
             if record.refusal is not None:
@@ -120,6 +130,7 @@ class Record:
         at: datetime,
         writing: bool,
         events: list[Event],
+        direct: bool,
     ) -> None:
         self.requester = requester
         self.definitions = definitions
@@ -130,6 +141,7 @@ class Record:
         self._writing = writing
         self._events = events
         self._reach = reaches.of(requester, on=self.on)
+        self._masks = Masks(connection, self._within("r"), direct=direct)
         # Versions that this request wrote: the writer may have them back.
         self._wrote: dict[tuple[str, str, int], Version] = {}
 
@@ -150,7 +162,7 @@ class Record:
                 raise self._gone(type_, row)
             if row is None:
                 raise NotFound
-            seen = self._seen(type_, id_, row.version, row.updated_at, row.method, row.body)
+            seen = self._seen(type_, id_, row)
             if seen is None:
                 raise NotFound
             event.version, event.child_rid = row.version, row.child_rid
@@ -172,9 +184,7 @@ class Record:
             event.version, event.child_rid = row.version, row.child_rid
             if row.method == "DELETE":
                 raise Gone("It was deleted by this version.")
-            return Version(
-                type_, id_, row.version, instants.from_micros(row.updated_at), row.body, row.method
-            )
+            return self._version(type_, id_, row)
 
     def history(
         self,
@@ -215,12 +225,7 @@ class Record:
                 if not found.total and not self._has_versions(asked):
                     raise NotFound
                 event.child_rid = found.rows[0].child_rid if found.rows else None
-            shown = [
-                Version(
-                    row.type, row.id, row.version, instants.from_micros(row.updated_at), row.body, row.method
-                )
-                for row in found.rows
-            ]
+            shown = [self._version(row.type, row.id, row) for row in found.rows]
             told = {"_count": count and str(asked.most), "_since": since, "_at": at}
             return Page(
                 shown, [], found.total, found.next, [(name, text) for name, text in told.items() if text]
@@ -365,7 +370,7 @@ class Record:
                 if first is not None:
                     answer: JSON = loads(first)
                     self._events.append(Event("transaction"))
-                    self._repeated(answer)
+                    self._repeated(bundle, answer, base)
                     return answer
             if whole is not None:
                 self._events.append(whole)
@@ -396,6 +401,7 @@ class Record:
             matching=self._matching,
             current=self._stored,
             looked_up=lambda entry: self._looked_up(entry, base),
+            shown=self._shown_of_written,
         )
 
     def load_definitions(self, definitions: Definitions) -> int:
@@ -451,6 +457,7 @@ class Record:
                 self._permitted,
                 self._seen,
                 self._events,
+                self._masks,
             )
 
     # What the interactions share
@@ -488,16 +495,26 @@ class Record:
         """What the requester reaches by this letter: one reach for all of them, unless scopes narrow it."""
         return reaches.narrowed(self._reach, self.requester.scopes, letter)
 
-    def _versions(self, type_: str, id_: str) -> Select[int | None, int, int, str, bytes]:
+    def _versions(self, type_: str, id_: str) -> Select[*tuple[Any, ...]]:
         return _versions(self._within("r")).params(type=type_, id=id_)
 
-    def _seen(
-        self, type_: str, id_: str, version: int, updated_at: int, method: str, body: bytes
-    ) -> Version | None:
-        """A version as this requester sees it; None where there is nothing to see."""
+    def _version(self, type_: str, id_: str, row: Any) -> Version:
+        """A version, under the mask of a sensitive child."""
+        body = self._masks.of(type_, row.child_rid, row.body) if row.sensitive else row.body
+        return Version(type_, id_, row.version, instants.from_micros(row.updated_at), body, row.method)
+
+    def _shown_of_written(self, writing: Writing) -> bytes:
+        owned = writing.owned
+        if owned.sensitive:
+            return self._masks.of(writing.type, owned.child_rid, writing.stored)
+        return writing.stored
+
+    def _seen(self, type_: str, id_: str, row: Any) -> Version | None:
+        """A version as this requester sees it; None where there is nothing to see. row: with version, updated_at,
+        method, body, child_rid and sensitive."""
         if not isinstance(self._reach, ChildReach) or ownership.is_shared(type_):
-            return Version(type_, id_, version, instants.from_micros(updated_at), body, method)
-        view = visibility.parents_view(type_, loads(body))
+            return self._version(type_, id_, row)
+        view = visibility.parents_view(type_, loads(row.body))
         if view is None:
             return None
         shown = dumps(view)
@@ -545,15 +562,15 @@ class Record:
         # What a search brings along, or goes through, is reached by the same rules as what it finds.
         types = _readable_types(self.requester.role, self.requester.scopes)
         moment = predicate.moment(self._reach, self.at)
-        through = self._within("r")
-        return selects.page(
-            self._connection, query, through, moment, types, self.at, matched=self._within("s")
-        )
+        through, matched = self._within("r"), self._within("s")
+        if isinstance(through, BoroughReach) and isinstance(matched, BoroughReach) and sensitive.tells(query):
+            through, matched = replace(through, near=True), replace(matched, near=True)
+        return selects.page(self._connection, query, through, moment, types, self.at, matched=matched)
 
     def _shown(self, found: Iterable[selects.Found], query: queries.SearchQuery) -> Iterator[Version]:
         is_whole = query.summary == "false" and not query.elements
         for row in found:
-            seen = self._seen(row.type, row.id, row.version, row.updated_at, row.method, row.body)
+            seen = self._seen(row.type, row.id, row)
             if seen is not None and is_whole:
                 yield seen
             elif seen is not None:
@@ -576,7 +593,10 @@ class Record:
         return found[0][0] if found else None
 
     def _writer(self) -> Writer:
-        return Writer(self._connection, self.requester, self._reach, self.definitions, self.at, self.on)
+        masks = None if self.requester.role == "service" else self._masks
+        return Writer(
+            self._connection, self.requester, self._reach, self.definitions, self.at, self.on, masks
+        )
 
     def _single(self, entry: JSON) -> Written:
         response = self.one(entry)["response"]
@@ -586,8 +606,12 @@ class Record:
     def _check(self, bundle: JSON) -> None:
         validation.bundle_checked(bundle, definitions=self.definitions, on=self.on)
 
-    def _repeated(self, answer: JSON) -> None:
-        """The writer may have back what the first answer names, as long as it is within reach."""
+    def _repeated(self, bundle: JSON, answer: JSON, base: str) -> None:
+        """The writer may have back what the first answer names, as long as it is within reach. What was read is read
+        again: it can be hidden by now."""
+        for asked in bundles.entries(bundle):
+            if asked.reads:
+                answer["entry"][asked.number] = self._looked_up(asked, base)
         for entry in answer.get("entry", ()):
             match entry["response"].get("location", "").split("/"):
                 case [type_, id_, "_history", version]:
@@ -595,14 +619,7 @@ class Record:
                         self._versions(type_, id_).where(resource_version.c.version == int(version))
                     ).one_or_none()
                     if row is not None:
-                        self._wrote[type_, id_, int(version)] = Version(
-                            type_,
-                            id_,
-                            row.version,
-                            instants.from_micros(row.updated_at),
-                            row.body,
-                            row.method,
-                        )
+                        self._wrote[type_, id_, int(version)] = self._version(type_, id_, row)
 
     def _matching(self, type_: str, criteria: Parameters) -> list[Version]:
         """At most two of the resources within reach that match."""
@@ -619,13 +636,16 @@ class Record:
         return rows[0] if rows else None
 
     def _stored(self, type_: str, id_: str) -> Version:
-        """The current version as it is stored, for a patch. Raises NotFound or Gone."""
+        """The current version as it is stored, or what is shown of it, for a patch. Raises NotFound or Gone."""
         row = self._current(type_, id_)
         if row is None:
             raise NotFound
         if row.deleted:
             raise self._gone(type_, row)
-        return Version(type_, id_, row.version, instants.from_micros(row.updated_at), row.body, row.method)
+        version = Version(type_, id_, row.version, instants.from_micros(row.updated_at), row.body, row.method)
+        if not row.sensitive:
+            return version
+        return replace(version, body=dumps(self._masks.part(type_, row.child_rid, version.json())))
 
     def _gone(self, type_: str, row: Row[*tuple[Any, ...]]) -> RecordError:
         """What to tell of a deleted resource. Parents are told that it is gone only if they could see it."""
@@ -688,6 +708,7 @@ def _current(reach: Reach) -> Select[*tuple[Any, ...]]:
         select(
             resource.c.rid,
             resource.c.child_rid,
+            resource.c.sensitive,
             resource.c.deleted,
             resource_version.c.version,
             resource_version.c.updated_at,
@@ -707,11 +728,12 @@ def _current(reach: Reach) -> Select[*tuple[Any, ...]]:
 
 
 @lru_cache(maxsize=256)
-def _versions(reach: Reach) -> Select[int | None, int, int, str, bytes]:
+def _versions(reach: Reach) -> Select[*tuple[Any, ...]]:
     """The versions of the resource :type/:id that may be read."""
     return (
         select(
             resource.c.child_rid,
+            resource.c.sensitive,
             resource_version.c.version,
             resource_version.c.updated_at,
             resource_version.c.method,

@@ -33,12 +33,13 @@ Key = tuple[str, str]  # type and id
 
 
 class Target(NamedTuple):
-    """What a reference names. restricted: as the record keeps it. writable: whether the requester may write for
-    the child it belongs to."""
+    """What a reference names. restricted, sensitive: as the record keeps it. writable: whether the requester may
+    write for the child it belongs to."""
 
     rid: int
     child_rid: int | None
     restricted: bool
+    sensitive: bool
     writable: bool
 
 
@@ -159,8 +160,8 @@ def targets(
         return {}
     named = {"types": sorted({type_ for type_, _ in wanted}), "ids": sorted({id_ for _, id_ in wanted})}
     return {
-        (type_, id_): Target(rid, child_rid, restricted, bool(writable))
-        for type_, id_, rid, child_rid, restricted, writable in connection.execute(
+        (type_, id_): Target(rid, child_rid, restricted, sensitive, bool(writable))
+        for type_, id_, rid, child_rid, restricted, sensitive, writable in connection.execute(
             _readable(reach, predicate.moment(reach, at), reach if writing is None else writing), named
         )
         # Two types may have the same id.
@@ -169,13 +170,14 @@ def targets(
 
 
 @lru_cache(maxsize=256)
-def _readable(reach: Reach, moment: int, writing: Reach) -> Select[str, str, int, int | None, bool, bool]:
+def _readable(reach: Reach, moment: int, writing: Reach) -> Select[*tuple[Any, ...]]:
     return select(
         resource.c.type,
         resource.c.id,
         resource.c.rid,
         resource.c.child_rid,
         resource.c.restricted,
+        resource.c.sensitive,
         predicate.writable(writing).label("writable"),
     ).where(
         resource.c.type.in_(bindparam("types", expanding=True)),

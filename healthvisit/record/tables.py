@@ -49,6 +49,8 @@ resource = Table(
     Column("released_at", BigInteger),
     # it, or what it is about, carries a mark of confidentiality: for the safeguarding of the child
     Column("restricted", Boolean, nullable=False, server_default=false()),
+    # of a child whose Patient is marked as sensitive: what can tell where the family is, is hidden
+    Column("sensitive", Boolean, nullable=False, server_default=false()),
     # the current version is its deletion: it has no body and no search rows
     Column("deleted", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("type", "id"),

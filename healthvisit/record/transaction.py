@@ -42,8 +42,9 @@ _SUBSETTED = ("http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "SUBS
 class Transaction:
     """One transaction of one requester.
 
-    matching: at most two of the resources within reach that match. current: one as it is stored. wrote: where
-    its writer finds what was written. The rest is what its names say, as the record does it.
+    matching: at most two of the resources within reach that match. current: one as its writer is shown it, to be
+    changed. wrote: where its writer finds what was written. shown: what its writer is shown of that. The rest is what
+    its names say, as the record does it.
     """
 
     connection: Connection
@@ -56,6 +57,7 @@ class Transaction:
     matching: Callable[[str, Parameters], list[Version]]
     current: Callable[[str, str], Version]
     looked_up: Callable[[Entry], JSON]
+    shown: Callable[[Writing], bytes]
 
     def carry_out(self, bundle: JSON, completed_by: Callable[[JSON], JSON] | None) -> JSON:
         """The transaction-response. completed_by: adds entries of the service's own after those that were sent.
@@ -191,7 +193,7 @@ class Transaction:
                 and entry.body.get("id", found.id) != found.id
             ):
                 raise Invalid("The query finds a resource with another id.", f"{entry.place}.resource.id")
-            return found
+            return self.current(entry.type, found.id) if entry.method == "PATCH" else found
         if entry.method == "PATCH":
             raise NotFound
         if entry.body and "id" in entry.body:
@@ -300,7 +302,7 @@ class Transaction:
             writing.id,
             writing.version,
             instants.from_micros(writing.updated_at),
-            writing.stored,
+            self.shown(writing),
             writing.method,
         )
         return self._located(version, "200 OK" if writing.is_update else "201 Created")

@@ -16,13 +16,14 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_, select, text, update
 
 from healthvisit.access import reach as reaches
-from healthvisit.access.reach import PERMITTED, RESTRICTED_TYPES, BoroughReach, Reach
+from healthvisit.access import visibility
+from healthvisit.access.reach import CHILD_TYPES, PERMITTED, RESTRICTED_TYPES, BoroughReach, Reach
 from healthvisit.access.requester import STAFF, Requester
 from healthvisit.access.scopes import CATEGORISED, Letter
 from healthvisit.database import at_once, opening
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps, loads
-from healthvisit.record import ids, instants, ownership, predicate, references, rows, within
+from healthvisit.record import ids, instants, ownership, predicate, references, rows, sensitive, within
 from healthvisit.record.errors import (
     Conflict,
     Forbidden,
@@ -37,12 +38,13 @@ from healthvisit.record.ownership import Owned, Responsibility
 from healthvisit.record.references import Key, Target
 from healthvisit.record.search import date as dates
 from healthvisit.record.search import index
-from healthvisit.record.tables import child_identifier, resource, resource_version, search_date
+from healthvisit.record.sensitive import Masks
+from healthvisit.record.tables import child_identifier, export_job, resource, resource_version, search_date
 from healthvisit.record.tables import responsibility as responsibility_table
 
 _COLUMNS = (
     "rid", "type", "id", "version", "updated_at", "audience", "child_rid", "author_borough", "released_at",
-    "restricted",
+    "restricted", "sensitive",
 )  # fmt: skip
 _IDENTIFIER_COLUMNS = ("system", "value", "borough", "child_rid", "held")
 _VERSION_COLUMNS = (
@@ -59,6 +61,9 @@ _VERSION_COLUMNS = (
 _DELETABLE = frozenset(
     type_ for types in PERMITTED.values() for type_, letters in types.items() if "d" in letters
 )
+
+# Who is shown all of a sensitive child, in the words of a refusal.
+_WHO_PROTECTS = "a safeguarding lead of the borough that answers for the child"
 
 _LETTERS: Mapping[str, Letter] = {"POST": "c", "PUT": "u", "DELETE": "d"}
 
@@ -82,6 +87,7 @@ class Before(NamedTuple):
     author_borough: str | None
     released_at: int | None
     restricted: bool
+    sensitive: bool
     deleted: bool
     writable: bool
 
@@ -154,7 +160,10 @@ def hold(connection: Connection, names: Iterable[str]) -> None:
 
 @dataclass(frozen=True)
 class Writer:
-    """Writes for one requester, inside one transaction."""
+    """Writes for one requester, inside one transaction.
+
+    masks: what the requester is shown of sensitive children; None for the service itself, which is shown everything.
+    """
 
     connection: Connection
     requester: Requester
@@ -162,12 +171,14 @@ class Writer:
     definitions: Definitions
     at: datetime
     on: date
+    masks: Masks | None = None
 
     def write(self, writings: Sequence[Writing]) -> None:
         """Write them all, or raise; what was written by then is for the transaction to undo."""
         if not writings:
             return
         self._find(writings)
+        self._complete(writings)
         targets = self._targets(writings)
         fresh = [writing for writing in writings if not writing.is_update]
         # A child stands before what belongs to it.
@@ -180,6 +191,7 @@ class Writer:
             _make(writing, now)
         self._put(writings, fresh)
         self._spread(writings)
+        self._mark(writings)
         self._put_responsibilities(writings, responsibilities)
         self._put_identifiers([writing for writing in writings if writing.type == "Patient"])
 
@@ -256,6 +268,34 @@ class Writer:
             if writing.expects is not None and writing.expects != before.version:
                 raise VersionConflict("The resource has changed since that version.", writing.place)
 
+    def _complete(self, writings: Sequence[Writing]) -> None:
+        """What the writer is not shown of a sensitive child stays as it stands. Raises Forbidden where it would be
+        written over, or the mark taken away, whether or not something stands there."""
+        if self.masks is None:
+            return
+        changed = {
+            writing.rid: writing
+            for writing in writings
+            if writing.before is not None
+            and writing.before.sensitive
+            and not self.masks.is_whole(writing.type, writing.before.child_rid)
+        }
+        if not changed:
+            return
+        for row in self.connection.execute(_BODIES, {"rids": sorted(changed)}):
+            writing = changed[row.rid]
+            if writing.type == "Patient" and not ownership.is_marked(writing.body):
+                raise Forbidden(
+                    f"The mark is taken away by {_WHO_PROTECTS}.", f"{writing.place}.meta.security"
+                )
+            element = visibility.hidden_in(writing.type, writing.body)
+            if element is not None:
+                raise Forbidden(
+                    f"What can tell where this child's family is, is changed by {_WHO_PROTECTS}.",
+                    f"{writing.place}.{element}",
+                )
+            writing.body = visibility.completed(writing.type, writing.body, loads(row.body))
+
     def _targets(self, writings: Sequence[Writing]) -> dict[Key, Target]:
         """What the bodies refer to outside of themselves. Raises Unprocessable, naming every fault."""
         made = {writing.key for writing in writings if not writing.is_update}
@@ -272,7 +312,8 @@ class Writer:
             named = {reference for writing in referring for reference in writing.references}
             wanted = {key for reference in named if (key := keys[reference]) and key not in made}
             found = self._held(
-                references.targets(self.connection, wanted, reading, self.at, writing=self.reach)
+                references.targets(self.connection, wanted, reading, self.at, writing=self.reach),
+                {writing.key for writing in writings},
             )
             known = made | found.keys()
             good = {reference for reference in named if keys[reference] in known}
@@ -323,18 +364,27 @@ class Writer:
             for fault in faults
         ]
 
-    def _held(self, found: dict[Key, Target]) -> dict[Key, Target]:
-        """Those of the targets that still stand, and that nobody deletes until this transaction ends.
+    def _held(self, found: dict[Key, Target], written: Collection[Key]) -> dict[Key, Target]:
+        """Those of the targets that still stand, and that nobody deletes or marks until this transaction ends.
 
-        SQLite has one writer anyway.
+        written: what is written with them. SQLite has one writer anyway.
         """
-        rids = sorted(target.rid for (type_, _), target in found.items() if type_ in _DELETABLE)
+        # A Patient that is changed says itself how it is marked: two who change it do not wait for each other.
+        rids = sorted(
+            target.rid
+            for key, target in found.items()
+            if key[0] in CHILD_TYPES or key[0] in _DELETABLE
+            if key[0] != "Patient" or key not in written
+        )
         if not rids or self.connection.dialect.name != "postgresql":
             return found
         # Who marks one of them waits, or has been waited for: it is as restricted as it is now.
-        standing = {row.rid: row.restricted for row in self.connection.execute(_HELD, {"rids": rids})}
+        standing = {row.rid: row for row in self.connection.execute(_HELD, {"rids": rids})}
         return {
-            key: target._replace(restricted=standing.get(target.rid, target.restricted))
+            key: target._replace(
+                restricted=standing.get(target.rid, target).restricted,
+                sensitive=standing.get(target.rid, target).sensitive,
+            )
             for key, target in found.items()
             if key[0] not in _DELETABLE or target.rid in standing
         }
@@ -388,6 +438,11 @@ class Writer:
         births = self._births(of_children, child_rids)
         writable = new_children | {target.child_rid for target in targets.values() if target.writable}
         writable |= {each.child_rid for each in made if each.on(self.on)}
+        sensitive_children = {target.child_rid for target in targets.values() if target.sensitive}
+        for writing in of_children:
+            if writing.type == "Patient":
+                marked = ownership.is_marked(writing.body)
+                (sensitive_children.add if marked else sensitive_children.discard)(writing.rid)
         for writing in of_children:
             child_rid = child_rids[writing.key] or 0
             answering = standing.get(child_rid, ())
@@ -406,7 +461,8 @@ class Writer:
                     self.requester, answering, on=self.on, day=day, place=writing.type
                 )
                 released = ownership.released_at(writing.type, writing.body)
-            writing.owned = Owned("child", child_rid, author, released)
+            is_sensitive = child_rid in sensitive_children
+            writing.owned = Owned("child", child_rid, author, released, sensitive=is_sensitive)
         _refuse_other_children(of_children, child_rids)
         self._restrict(writings, targets)
         for writing in writings:
@@ -485,6 +541,31 @@ class Writer:
             if changed:
                 self.connection.execute(_RESTRICTED_NOW, sorted(changed, key=lambda each: each["changed"]))
 
+    def _mark(self, writings: Sequence[Writing]) -> None:
+        """All that the record has of a child is as sensitive as its Patient, and is searched by what is shown."""
+        for writing in writings:
+            before, is_sensitive = writing.before, writing.owned.sensitive
+            if writing.type != "Patient" or before is None or before.sensitive == is_sensitive:
+                continue
+            # Papers that another borough wrote, and restricted ones, are marked too.
+            with opening(self.connection, within.MARKING):
+                self.connection.execute(_SENSITIVE_NOW, {"child": writing.rid, "is_sensitive": is_sensitive})
+                if is_sensitive:
+                    self.connection.execute(_EXPORTS_TAKEN_BACK)
+                rows = self.connection.execute(_ALL_OF, {"child": writing.rid}).all()
+                index.remove(self.connection, [row.rid for row in rows])
+                index.put(
+                    self.connection,
+                    [
+                        index.rows(
+                            sensitive.indexed(row.type, loads(row.body), is_sensitive),
+                            row.rid,
+                            self.definitions,
+                        )
+                        for row in rows
+                    ],
+                )
+
     def _refuse_beyond(self, writing: Writing, answering: Sequence[Responsibility]) -> None:
         """Raises Forbidden where what is written, as it will stand, is out of what the token reaches.
 
@@ -557,6 +638,7 @@ class Writer:
                     writing.owned.author_borough,
                     writing.owned.released_at,
                     writing.owned.restricted,
+                    writing.owned.sensitive,
                 )
                 for writing in fresh
             ],
@@ -568,7 +650,14 @@ class Writer:
             index.remove(self.connection, [writing.rid for writing in changed])
         index.put(
             self.connection,
-            [index.rows(writing.resource, writing.rid, self.definitions) for writing in writings],
+            [
+                index.rows(
+                    sensitive.indexed(writing.type, writing.resource, writing.owned.sensitive),
+                    writing.rid,
+                    self.definitions,
+                )
+                for writing in writings
+            ],
         )
 
     def _move_on(self, changed: Sequence[Writing]) -> None:
@@ -724,7 +813,7 @@ _VERSIONS = select(resource.c.rid, resource.c.version).where(
 )
 # A deletion of one of these waits; or has been waited for, and then the row is not found.
 _HELD = (
-    select(resource.c.rid, resource.c.restricted)
+    select(resource.c.rid, resource.c.restricted, resource.c.sensitive)
     .where(resource.c.rid.in_(bindparam("rids", expanding=True)), resource.c.deleted.is_(False))
     .order_by(resource.c.rid)
     .with_for_update(read=True)
@@ -751,6 +840,23 @@ _RESTRICTED_NOW = (
     .where(resource.c.rid == bindparam("changed"))
     .values(restricted=bindparam("is_restricted"))
 )
+_CURRENT = select(resource.c.rid, resource.c.type, resource_version.c.body).join(
+    resource_version,
+    (resource_version.c.rid == resource.c.rid) & (resource_version.c.version == resource.c.version),
+)
+_BODIES = _CURRENT.where(resource.c.rid.in_(bindparam("rids", expanding=True)))
+_ALL_OF = _CURRENT.where(resource.c.child_rid == bindparam("child"), resource.c.deleted.is_(False)).order_by(
+    resource.c.rid
+)
+_SENSITIVE_NOW = (
+    update(resource)
+    .where(resource.c.child_rid == bindparam("child"))
+    .values(sensitive=bindparam("is_sensitive"))
+)
+# Which of them hold the child is not known.
+_EXPORTS_TAKEN_BACK = (
+    update(export_job).where(export_job.c.state.in_(("waiting", "running", "done"))).values(state="cancelled")
+)
 _LAST_RID = select(func.max(resource.c.rid))
 _NEXT_RIDS = text("select nextval('resource_rid_seq') from generate_series(1, :count)")
 
@@ -772,6 +878,7 @@ def _correctable(reading: Reach, correcting: Reach, moment: int) -> Select[*tupl
         resource.c.author_borough,
         resource.c.released_at,
         resource.c.restricted,
+        resource.c.sensitive,
         resource.c.deleted,
         predicate.correctable(correcting).label("writable"),
     ).where(

@@ -25,7 +25,10 @@ def of_practitioner(record: Record, practitioner: str | None, on: date) -> JSON:
     """
     episodes = _episodes(record, practitioner, on)
     # The document is for one team's tablet: an account of two boroughs sees the first one's name.
-    organization = _organization(record, [body["managingOrganization"]["reference"] for body in episodes])
+    services = [
+        body["managingOrganization"]["reference"] for body in episodes if "managingOrganization" in body
+    ]
+    organization = _organization(record, services)
     by_child = {body["patient"]["reference"].partition("/")[2]: body["id"] for body in episodes}
     children = sorted(by_child)
     truncated = len(children) > MOST_CHILDREN

@@ -1,6 +1,7 @@
 """B3, B6, B7: nothing that is not named leaves. Each hidden element carries a mark of its own."""
 
 import json
+import re
 import uuid
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healthvisit.access import visibility
+from healthvisit.access.reach import CHILD_TYPES
 from tests.builders import a_patient, an_encounter, an_observation, code_of, extension
 
 
@@ -135,3 +137,142 @@ def test_a_parent_does_not_search_by_what_is_hidden(type_):
         "derived-from", "_lastUpdated", "capture-mode", "place", "practitioner-type", "active",
     }  # fmt: skip
     assert not hidden & (visibility.searchable(type_) or set())
+
+
+# The mask of a child whose whereabouts are kept hidden
+
+MARK = "MARK"
+# A sound value of each type of data, with a mark in whatever may tell a place. R4's own elements are walked with it.
+VALUES = {
+    "Address": {"text": MARK}, "ContactPoint": {"system": "phone", "value": MARK},
+    "Narrative": {"status": "generated", "div": f"<div>{MARK}</div>"},
+    "Attachment": {"contentType": "text/plain", "data": MARK, "title": MARK, "url": f"https://{MARK}.example/a"},
+    "Identifier": {"system": "urn:x", "value": "1", "assigner": {"display": MARK}},
+    "Resource": {"resourceType": "Location", "name": MARK},
+    "Extension": {"url": "urn:x", "valueString": MARK}, "ContactDetail": {"name": MARK},
+    "Meta": {"extension": [{"url": "urn:x", "valueString": MARK}]},
+    "Signature": {"who": {"display": MARK}, "data": MARK},
+}  # fmt: skip
+# Elements of another type that speak of a place by themselves.
+SPEAK = {
+    "ServiceRequest.locationCode", "ServiceRequest.patientInstruction", "Appointment.comment", "Appointment.description",
+    "Appointment.patientInstruction", "Binary.data", "DocumentReference.context.facilityType",
+    "DocumentReference.context.practiceSetting", "Patient.contact", "Encounter.hospitalization",
+}  # fmt: skip
+# What nobody of another borough is shown, in words.
+OF_A_TEAM = {"CareTeam.name", "Consent.policy.authority", "Annotation.authorString"}
+PLACES = ("Location", "HealthcareService")
+TEAMS = ("Practitioner", "PractitionerRole", "Organization")
+
+
+def told(types, type_, path, depth=0):
+    """(path, a body of the type with one marked value) for each element of a type and of what it is made of."""
+    while type_ in types:
+        for element, stated in types[type_]["elements"].items():
+            for kind in stated["types"]:
+                name = element.replace("[x]", kind[0].upper() + kind[1:])
+                place = f"{path}.{name}"
+                for value in marked_values(types, kind, place, stated.get("targets", ()), depth):
+                    yield place, {name: [value] if stated.get("max", "1") != "1" else value}
+        type_ = types[type_].get("base", "")
+
+
+def marked_values(types, kind, place, targets, depth):
+    if kind == "Reference":
+        for target in targets or (*PLACES, *TEAMS):
+            if target in (*PLACES, *TEAMS):
+                yield {"reference": f"{target}/{MARK}-{target}"}
+        yield {"display": f"{MARK}-shown"}
+        yield {"reference": f"https://{MARK}.example/Location/1"}
+        yield {"identifier": {"value": MARK}}
+    elif place in OF_A_TEAM:
+        yield f"{MARK}-Organization"
+    elif place in SPEAK or kind in VALUES:
+        yield VALUES.get(kind, {"text": MARK} if kind == "CodeableConcept" else MARK)
+    elif kind in types and types[kind]["kind"] != "resource" and depth < 4:
+        for _, inner in told(types, kind, place if "." in kind else kind, depth + 1):
+            yield inner
+
+
+@pytest.mark.parametrize("type_", sorted(CHILD_TYPES))
+def test_no_element_of_r4_tells_where_a_marked_child_is(definitions, type_):
+    types = definitions.elements["types"]
+    seen_by_the_team, count = set(), 0
+    for place, body in told(types, type_, type_):
+        count += 1
+        whole = {"resourceType": type_, "id": "i", **body}
+        near, far = (str(visibility.masked(type_, whole, near=near)) for near in (True, False))
+        shown = re.findall(rf"{MARK}-?(\w*)", near)
+        assert set(shown) <= set(TEAMS), (place, body)
+        seen_by_the_team |= {place} if shown else set()
+        assert MARK not in far, (place, body)
+        # What was read and is sent back takes nothing away, and is itself shown whole.
+        seen = visibility.masked(type_, whole, near=True)
+        assert visibility.masked(type_, seen, near=True) == seen, (place, body)
+        assert visibility.hidden_in(type_, seen) is None
+        kept = {name: value for name, value in whole.items() if name != "text"}
+        assert visibility.completed(type_, seen, whole) in (whole, kept), (place, body)
+    assert count >= 10 or type_ == "Binary"
+
+
+def test_staff_of_the_borough_see_who_works_with_the_child_and_others_do_not():
+    body = {
+        "resourceType": "EpisodeOfCare", "id": "e", "status": "active", "patient": {"reference": "Patient/p"},
+        "managingOrganization": {"reference": "Organization/bury", "display": "Bury"},
+        "careManager": {"reference": "Practitioner/g"}, "period": {"start": "2021-01-01"},
+        "meta": {"versionId": "2", "source": "urn:bury", "tag": [{"code": "E08000002"}], "security": [{"code": "R"}]},
+        "identifier": [{"system": "urn:bury", "value": "1"}, {"system": visibility.NHS_NUMBER, "value": "9"}],
+    }  # fmt: skip
+    assert visibility.masked("EpisodeOfCare", body, near=True) == body
+    assert visibility.masked("EpisodeOfCare", body, near=False) == {
+        "resourceType": "EpisodeOfCare", "id": "e", "status": "active", "patient": {"reference": "Patient/p"},
+        "period": {"start": "2021-01-01"}, "meta": {"versionId": "2", "security": [{"code": "R"}]},
+        "identifier": [{"system": visibility.NHS_NUMBER, "value": "9"}],
+    }  # fmt: skip
+
+
+def test_care_is_seen_as_it_is_written():
+    body = {
+        **an_observation("Patient/p"), "id": "o", "note": [{"text": "Walks well"}],
+        "_effectiveDateTime": {"extension": [{"url": "urn:x", "valueString": MARK}]},
+        "extension": [extension("released-at", valueDateTime="2021-02-01T10:00:00Z")],
+    }  # fmt: skip
+    seen = visibility.masked("Observation", body, near=True)
+    assert seen == {name: value for name, value in body.items() if name != "_effectiveDateTime"}
+
+
+def test_what_is_hidden_of_a_list_stays_in_it():
+    standing = {
+        "resourceType": "Appointment", "id": "a", "status": "booked", "comment": "Here",
+        "participant": [
+            {"actor": {"display": "A clinic"}, "status": "accepted"},
+            {"actor": {"reference": "Patient/p"}, "status": "accepted"},
+        ],
+    }  # fmt: skip
+    seen = visibility.masked("Appointment", standing, near=True)
+    assert seen["participant"] == [standing["participant"][1]]
+    assert visibility.completed("Appointment", seen, standing) == standing
+    changed = seen | {
+        "status": "arrived",
+        "participant": [seen["participant"][0] | {"status": "declined"}] * 2,
+    }
+    found = visibility.completed("Appointment", changed, standing)
+    assert found == changed | {
+        "comment": "Here",
+        "participant": [*changed["participant"], standing["participant"][0]],
+    }
+
+
+def test_a_value_that_is_not_true_is_no_value_that_is_hidden():
+    standing = {
+        "resourceType": "Patient",
+        "id": "p",
+        "active": True,
+        "address": [{"text": "Here"}],
+        "birthDate": "2020-01-01",
+    }
+    sent = {"resourceType": "Patient", "id": "p", "active": False}
+    assert visibility.completed("Patient", sent, standing) == sent | {"address": [{"text": "Here"}]}
+    assert visibility.hidden_in("Patient", sent) is None
+    assert visibility.hidden_in("Patient", sent | {"text": {"status": "generated", "div": "x"}}) is None
+    assert visibility.hidden_in("Patient", sent | {"telecom": [{"value": "1"}]}) == "telecom"

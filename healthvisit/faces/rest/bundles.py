@@ -39,7 +39,7 @@ def _transaction(bundle: JSON) -> JSON:
     operation = _operation(bundle)
 
     def store() -> JSON:
-        with door.record(writing=True) as record:
+        with door.record(writing=True, direct=True) as record:
             answer = record.transact(
                 bundle,
                 operation=operation,
@@ -77,7 +77,7 @@ def _alone(number: int, entry: JSON, operation: str | None) -> JSON:
         reads = bundles.entry(number, entry).reads
         # Results of a form refer to it by its fullUrl.
         sent = entry if "fullUrl" in entry or reads else {**entry, "fullUrl": uuid4().urn}
-        with door.record(writing=not reads) as record:
+        with door.record(writing=not reads, direct=True) as record:
             found = record.one(
                 sent,
                 place=place,

@@ -34,7 +34,7 @@ def known(type_: str, letter: str) -> str:
 @door.admits(*APPS)
 def read(type_: str, id_: str) -> Response:
     wire.agree_media_type()
-    with door.record() as record:
+    with door.record(direct=True) as record:
         version = record.read(known(type_, "r"), id_)
     return wire.resource(version)
 
@@ -43,7 +43,7 @@ def read(type_: str, id_: str) -> Response:
 @door.admits(*APPS)
 def vread(type_: str, id_: str, version: str) -> Response:
     wire.agree_media_type()
-    with door.record() as record:
+    with door.record(direct=True) as record:
         found = record.vread(known(type_, "r"), id_, version)
     return wire.resource(found)
 
@@ -71,7 +71,7 @@ def _history(type_: str | None, id_: str | None) -> Response:
     asked = dict(wire.parameters())
     for name in asked.keys() - {"_count", "_page", "_since", "_at"}:
         raise Invalid(f"History has no parameter {name!r} here.", name)
-    with door.record() as record:
+    with door.record(direct=True) as record:
         page = record.history(
             type_,
             id_,
@@ -179,7 +179,7 @@ def _stored(entry: JSON) -> Response:
     sent = b" ".join((request.method.encode(), address, wire.sent()))
 
     def store() -> Response:
-        with door.record(writing=True) as record:
+        with door.record(writing=True, direct=True) as record:
             answer = record.one(
                 entry,
                 operation=operation,

@@ -54,6 +54,6 @@ def _found(type_: str, parameters: list[tuple[str, str]], *, child: str = "") ->
     wire.agree_media_type()
     if type_:
         known(type_, "s")
-    with door.record() as record:
+    with door.record(direct=True) as record:
         page = record.search(type_, parameters, compartment=("Patient", child) if child else None)
     return wire.searchset(page, "/".join(step for step in ("Patient" if child else "", child, type_) if step))

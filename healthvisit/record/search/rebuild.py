@@ -10,13 +10,14 @@ from sqlalchemy import bindparam, select
 from healthvisit.database import Database
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, loads
+from healthvisit.record import sensitive
 from healthvisit.record.search import index
 from healthvisit.record.tables import resource, resource_version
 
 # Resources read at a time: what is in memory does not grow with the record.
 BATCH = 200
 
-_CURRENT = select(resource.c.rid, resource_version.c.body).join(
+_CURRENT = select(resource.c.rid, resource.c.type, resource.c.sensitive, resource_version.c.body).join(
     resource_version,
     (resource_version.c.rid == resource.c.rid) & (resource_version.c.version == resource.c.version),
 )
@@ -58,7 +59,15 @@ def rebuild(
             if not rows:
                 return done
             index.remove(connection, [row.rid for row in rows])
-            index.put(connection, [index.rows(loads(row.body), row.rid, definitions) for row in rows])
+            index.put(
+                connection,
+                [
+                    index.rows(
+                        sensitive.indexed(row.type, loads(row.body), row.sensitive), row.rid, definitions
+                    )
+                    for row in rows
+                ],
+            )
         done, after = done + len(rows), rows[-1].rid
         if progress is not None:
             progress(done)

@@ -59,7 +59,7 @@ LONG = 10_000
 
 
 class Found(NamedTuple):
-    """One current version. updated_at: microseconds since 1970 UTC."""
+    """One current version. updated_at: microseconds since 1970 UTC. sensitive: of a child who is marked so."""
 
     rid: int
     type: str
@@ -68,6 +68,8 @@ class Found(NamedTuple):
     updated_at: int
     method: str
     body: bytes
+    child_rid: int | None
+    sensitive: bool
 
 
 class Page(NamedTuple):
@@ -498,7 +500,15 @@ def _along(
     resource = tables.resource.c
     rids = union(*brought).subquery("brought")
     found = (
-        select(resource.rid, resource.type, resource.id, resource.version, resource.updated_at)
+        select(
+            resource.rid,
+            resource.type,
+            resource.id,
+            resource.version,
+            resource.updated_at,
+            resource.child_rid,
+            resource.sensitive,
+        )
         .where(
             resource.rid.in_(select(rids.c.rid)),
             resource.type.in_(types),

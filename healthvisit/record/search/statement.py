@@ -226,7 +226,17 @@ def bodies(found: Select[Any], descending: Sequence[bool]) -> Select[Any]:
     columns = [*(of[f"key{at}"] for at in range(len(descending) - 1)), of.rid]
     current = and_(version.c.rid == of.rid, version.c.version == of.version)
     return (
-        select(of.rid, of.type, of.id, of.version, of.updated_at, version.c.method, version.c.body)
+        select(
+            of.rid,
+            of.type,
+            of.id,
+            of.version,
+            of.updated_at,
+            version.c.method,
+            version.c.body,
+            of.child_rid,
+            of.sensitive,
+        )
         .select_from(_InTurn(page, version, current))
         .order_by(*_ordered(columns, descending))
     )
@@ -475,6 +485,7 @@ class Writer:
         holds. of_range: whether the keys are columns of the range."""
         resource = tables.resource
         columns = [resource.c.type, resource.c.id, resource.c.version, resource.c.updated_at]
+        columns += [resource.c.child_rid, resource.c.sensitive]
         rid = found.rows.c.rid.label("rid")
         rest = [self._holds(each) for each in self.query.criteria if each not in way.answers]
         rest += [self._linked(each, resource, self.query.type) for each in self.query.links]

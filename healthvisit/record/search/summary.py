@@ -37,7 +37,8 @@ def summarised(body: bytes, summary: str, elements: tuple[str, ...], definitions
         case _:
             shown = _named(whole, type_, elements, definitions)
     meta = dict(shown.get("meta", {}))
-    meta["tag"] = [*meta.get("tag", ()), SUBSETTED]
+    # A part may be cut smaller.
+    meta["tag"] = [*(tag for tag in meta.get("tag", ()) if tag != SUBSETTED), SUBSETTED]
     head = {name: whole[name] for name in ("resourceType", "id") if name in whole}
     return dumps(
         {**head, "meta": meta, **{name: shown[name] for name in shown if name not in (*head, "meta")}}
