@@ -8,6 +8,7 @@ passwords, tokens and what they are kept as. Which canaries a caller may have is
 
 import base64
 import binascii
+import copy
 import html
 import re
 import zlib
@@ -95,7 +96,9 @@ def allowed(steps: Iterable[Written], caller: Caller) -> set[str]:
         paper = told.papers[step.type, step.paper]
         if step.body is None or number not in families.shown(told, asker, paper, by_search[paper.type]):
             continue
-        body = step.body
+        body = copy.deepcopy(step.body)
+        for holder, key in oracle.hidden(step.type, body, oracle.veiled(told, asker, paper)):
+            del holder[key]
         if asker.role == "parent":
             names = PARENTS_SEE[step.type] - _WORDLESS
             body = {name: value for name, value in body.items() if name in names}

@@ -30,6 +30,7 @@ BORN = date(2019, 1, 15)
 MOVED = date(2021, 2, 10)
 # When the children were entered, and when today's teams wrote.
 ENTERED, SINCE = datetime(2021, 2, 1, 8, tzinfo=UTC), datetime(2021, 2, 12, 8, tzinfo=UTC)
+CONFIDENTIALITY = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 CANARY_CODES = "https://canary.example/codes"
 CANARY = re.compile(r"canary[0-9a-f]{16}")
 
@@ -70,7 +71,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Family:
-    """One child. episodes: (borough, start, end)."""
+    """One child. episodes: (borough, start, end). marked: where it lives is kept hidden; who protects it writes."""
 
     name: str
     episodes: tuple[tuple[str, date, date | None], ...]
@@ -79,6 +80,7 @@ class Family:
     number: int | None = None
     extra: bool = False
     released: bool = True
+    marked: bool = False
 
 
 def _always(borough: str) -> tuple[tuple[str, date, date | None], ...]:
@@ -105,6 +107,8 @@ FAMILIES = (
     Family("m2", _moves("salford", "bury"), "salford"),
     Family("m3", _moves("bolton", "bury"), "bolton"),
     Family("m4", _moves("salford", "bolton"), "salford"),
+    Family("q1", _always("bury"), "bury", rich=True, marked=True),
+    Family("q2", _moves("bury", "salford"), "bury", marked=True),
     Family("n1", (), "bury"),
     Family("n2", (), "bolton"),
 )
@@ -138,7 +142,8 @@ def _written(
 def _of_child(family: Family) -> Iterator[Written]:
     of: dict[str, Any] = {"child": family.name, "extra": family.extra}
     patient = f"{family.name} Patient"
-    first = family.entered_by
+    lead = " lead" if family.marked else ""
+    first = family.entered_by + lead
     yield _written(patient, "Patient", first, _patient(family, 1), **of)
     for number, (slug, start, end) in enumerate(family.episodes, 1):
         name = f"{family.name} EpisodeOfCare {number}"
@@ -146,14 +151,15 @@ def _of_child(family: Family) -> Iterator[Written]:
             f"Patient/@{patient}", borough=slug, start=str(start), end=end and str(end)
         )
         body["identifier"] = [_identifier(name)]
-        yield _written(name, "EpisodeOfCare", slug if number == 1 else "service", body, names=slug, **of)
+        team = slug + lead if number == 1 else "service"
+        yield _written(name, "EpisodeOfCare", team, body, names=slug, **of)
     names: list[str] = [patient]
     for type_ in CHILD_PAPERS:
         for number, body in enumerate(papers(family, type_, names), 1):
             name = f"{family.name} {type_} {number}"
             yield _written(name, type_, first, body, at=ENTERED + timedelta(hours=1), **of)
             names.append(name)
-    last = family.episodes[-1][0] if family.episodes else first
+    last = family.episodes[-1][0] + lead if family.episodes else first
     if last == first:
         return
     # Those who answer now go on with the record: they change, take back and add.
@@ -180,6 +186,8 @@ def _patient(family: Family, edition: int) -> JSON:
     body["contact"] = [{"name": {"family": "x"}, "telecom": [{"system": "phone", "value": "x"}]}]
     body["generalPractitioner"] = [{"display": "x"}]
     body["text"] = {"status": "generated", "div": "x"}
+    if family.marked:
+        body["meta"] = {"security": [{"system": CONFIDENTIALITY, "code": "R"}]}
     _fill(body, place, edition)
     return body
 
@@ -364,6 +372,8 @@ def world(steps: Iterable[Written]) -> World:
         found.episodes[family.name] = [
             Episode(BOROUGHS[slug], start, end) for slug, start, end in family.episodes
         ]
+        if family.marked:
+            found.marked.add(family.name)
     for step in steps:
         key = step.type, step.paper
         if key not in found.papers:
@@ -440,6 +450,9 @@ def twin(steps: Iterable[Written], asker: Asker, seed: int) -> list[Written]:
             continue
         changed = number not in are_shown[key] and fate != "same"
         body = _behind(step) if fate == "behind" else _other(step) if changed else step.body
+        veil = oracle.veiled(told, asker, told.papers[key])
+        if number in are_shown[key] and veil != "whole":
+            body = _elsewhere(step, veil, random)
         found.append(replace(step, body=body))
         if number == last and step.body is not None and fate in ("more", "gone", "behind"):
             at = step.at + timedelta(milliseconds=500)
@@ -513,6 +526,25 @@ def _named(body: JSON | None) -> set[str]:
 def _other(step: Written) -> JSON | None:
     """Of the same categories, about the same child, and nothing else alike."""
     return None if step.body is None else _changed(step.body, f"{step.paper} otherwise", lambda _: True)
+
+
+# What a twin may be without: nothing of a Patient or RelatedPerson needs them.
+_SPARED = ("address", "telecom", "contact", "generalPractitioner")
+
+
+def _elsewhere(step: Written, veil: str, random: Random) -> JSON | None:
+    """The same but for what tells where the family is, or is seen, and for those of another borough by whom."""
+    if step.body is None:
+        return None
+    found: JSON = copy.deepcopy(step.body)
+    for holder, key in oracle.hidden(step.type, found, veil):
+        if holder is found and key in _SPARED and random.random() < 0.3:
+            del holder[key]
+        else:
+            holder[key] = _changed(
+                {"resourceType": step.type, key: holder[key]}, f"{step.paper} elsewhere", lambda _: True
+            )[key]
+    return found
 
 
 def _behind(step: Written) -> JSON | None:

@@ -10,6 +10,7 @@ of sight, or it is not clear for which borough it is written. "seen", "done": wh
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 STAFF = ("health-visitor", "team-lead", "safeguarding-lead")
 # What each role may ever do, by the first letters of create, read, update, delete, search.
@@ -79,13 +80,15 @@ class Paper:
 @dataclass
 class World:
     """episodes: of each child. papers: by type and id. handed: boroughs to which the restricted papers of a child
-    were handed over. now: the instant of every question; today: its day."""
+    were handed over. marked: children whose whereabouts are kept hidden. now: the instant of every question; today:
+    its day."""
 
     now: datetime
     today: date
     episodes: dict[str, list[Episode]] = field(default_factory=dict)
     papers: dict[tuple[str, str], Paper] = field(default_factory=dict)
     handed: dict[str, set[str]] = field(default_factory=dict)
+    marked: set[str] = field(default_factory=set)
 
     def answering(self, child: str | None) -> set[str]:
         return {each.borough for each in self.episodes.get(child or "", ()) if each.covers(self.today)}
@@ -383,3 +386,66 @@ def create(
     if _narrowed(asker) and not _fits(asker, type_, "c", _afterwards(world, asker, child), categories):
         return "refused"
     return "done"
+
+
+# Children whose whereabouts are kept hidden: what of a body must not be shown
+
+# Names, at whatever depth: of what tells a place, and of what tells who works with the family. What stands in an
+# element that is not named here may be hidden or shown.
+_WHERE = {
+    "address", "telecom", "contact", "generalPractitioner", "location", "locationCode", "locationReference",
+    "hospitalization", "facilityType", "contained", "assigner", "patientInstruction", "div",
+}  # fmt: skip
+_WHERE_OF = {"Appointment": {"comment", "description"}}
+_WHOSE = {
+    "managingOrganization", "serviceProvider", "careManager", "performer", "organization", "custodian", "author",
+    "requester", "owner", "sender", "recipient", "agent", "tag",
+}  # fmt: skip
+
+
+def veiled(world: World, asker: Asker, paper: Paper) -> str:
+    """How much of a paper that is shown the asker is shown: "whole", "near" (but where), or "far" (nor whose)."""
+    if paper.child not in world.marked or paper.kind != "child" or asker.role == "parent":
+        return "whole"
+    mine = frozenset().union(*(way.boroughs for way in _ways(asker, paper.type, "r")))
+    if not world.answering(paper.child) & mine:
+        return "far"
+    return "whole" if asker.role == "safeguarding-lead" else "near"
+
+
+def hidden(type_: str, body: Any, veil: str) -> list[tuple[Any, Any]]:
+    """Where the values stand, as (holder, key), of which the asker sees no part."""
+    names = _WHERE | _WHERE_OF.get(type_, set()) | (_WHOSE if veil == "far" else set())
+    found: list[tuple[Any, Any]] = []
+
+    def look(value: Any) -> None:
+        if isinstance(value, list):
+            for each in value:
+                look(each)
+        if not isinstance(value, dict):
+            return
+        for key, inner in value.items():
+            unnamed = (
+                key == "display"
+                and "reference" not in value
+                and set(value) <= {"display", "type", "identifier"}
+            )
+            octets = key == "data" and "contentType" in value
+            numbered = veil == "far" and key == "identifier"
+            if key in names or unnamed or octets:
+                found.append((value, key))
+            elif numbered:
+                every = inner if isinstance(inner, list) else [inner]
+                found.extend(
+                    (each, "value")
+                    for each in every
+                    if "value" in each and "nhs-number" not in each.get("system", "")
+                )
+            elif veil == "far" and key == "display" and "reference" in value:
+                found.append((value, key))
+            else:
+                look(inner)
+
+    if veil != "whole":
+        look(body)
+    return found

@@ -175,13 +175,17 @@ class World:
             record.update(step.type, id_, body, if_match=str(self.written[step.paper] - 1))
 
     def _opened(self, writer: str, at: datetime) -> Any:
-        slug, _, system = writer.partition(" ")
-        if slug == "service":
-            requester = a_requester("service")
-        else:
-            requester = a_requester("system-client" if system else "health-visitor", boroughs=[slug])
+        slug, _, other = writer.partition(" ")
+        role: Any = {"system": "system-client", "lead": "safeguarding-lead"}.get(other, "health-visitor")
+        requester = a_requester("service") if slug == "service" else a_requester(role, boroughs=[slug])
         return the_record.opened(
-            self.database, requester, definitions=self.definitions, at=at, writing=True, request=writer
+            self.database,
+            requester,
+            definitions=self.definitions,
+            at=at,
+            writing=True,
+            request=writer,
+            direct=True,
         )
 
     def _named(self, body: JSON) -> JSON:
@@ -375,6 +379,9 @@ class Served:
             for type_, id_, body in connection.execute(standing):
                 if body:
                     found.bodies[type_, id_] = body
+                    # By what has no search rows somebody may still look.
+                    for name, text in _places(loads(body)):
+                        found.values.setdefault((type_, name), []).append((text, id_))
             for table in tables.metadata.sorted_tables:
                 if table.name.startswith("search_"):
                     for row in connection.execute(table.select()):
@@ -400,6 +407,19 @@ _SHOWN = ("audit_event", "audit_anchor", "session")
 def _environ(name: str) -> str:
     known = name.upper().replace("-", "_")
     return known if known in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{known}"
+
+
+def _places(body: JSON) -> Iterator[tuple[str, str]]:
+    """Search parameters, and the texts of a Patient or of its mother that they would find."""
+    if body["resourceType"] in ("Patient", "RelatedPerson"):
+        for address in body.get("address", ()):
+            for name, element in (("address-city", "city"), ("address-postalcode", "postalCode")):
+                if element in address:
+                    yield "address", str(address[element])
+                    yield name, str(address[element])
+        for contact in body.get("telecom", ()):
+            yield "telecom", str(contact.get("value"))
+            yield "phone", str(contact.get("value"))
 
 
 def _texts(table: str, row: Any) -> Iterator[str]:
