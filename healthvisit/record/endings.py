@@ -133,7 +133,7 @@ def check(record: Record, child: str, ending: Ending) -> None:
     Raises NotFound for a child out of reach; Forbidden for who does not lead, and where another service answers;
     Conflict where none does; Unprocessable, by `reason`, `day`, `where` and `service`, for what does not fit.
     """
-    with record.operation("$end-care", "Patient", child) as inside:
+    with record.operation("$check-end-care", "Patient", child) as inside:
         _allowed(inside, child, ending)
 
 

@@ -92,3 +92,37 @@ def test_both_tablets_tell_where_a_child_is(browse):
         expect(moving(tablet, child)).to_have_count(0)
         expect(carried(tablet, child)).to_have_count(count)
         back(tablet)
+
+
+def test_what_was_begun_for_a_child_whose_care_ended_is_told_and_kept(browse):
+    parents = browse.signed_in("parent", "/parents/", "phone")
+    # The parent's child is in another test.
+    own = parents.get_by_role("heading", level=1).inner_text().split("’")[0]
+    tablet = open_tablet(browse, "bury")
+    rows = tablet.locator("main li", has_text="2 to 2½ year review").filter(has_not_text=own)
+    number = re.search(r"NHS (\d{3} \d{3} \d{4})", rows.last.inner_text())
+    child = Child(rows.last.locator(".hv-row__name").inner_text(), number[1])
+    rows.last.get_by_role("link").click()
+    tablet.get_by_role("link", name=re.compile("Record review.*2 to 2½ year")).click()
+    tablet.locator("main fieldset:visible").first.get_by_role("radio").first.check(force=True)
+    tablet.locator("main").get_by_role("button", name="Continue").click()
+    tablet.goto(f"{browse.address}/tablet/#/")
+    expect(tablet.get_by_role("region", name="Unfinished")).to_contain_text(f"Continue with {child.name}")
+
+    lead = browse.signed_in("team-lead", "/staff/endings")
+    lead.get_by_label("NHS number of the child").fill(child.number)
+    lead.get_by_label("The child has started school").check(force=True)
+    for part, value in (("Day", "15"), ("Month", "2"), ("Year", "2021")):
+        lead.get_by_label(part, exact=True).fill(value)
+    lead.get_by_role("button", name="Continue").click()
+    expect(lead.locator("main")).to_contain_text(child.name)
+    lead.get_by_role("button", name="End care").click()
+    expect(lead.get_by_role("alert")).to_contain_text("Care has ended")
+
+    update(tablet)
+    unfinished = tablet.get_by_role("region", name="Unfinished").locator("li", has_text=child.name)
+    expect(unfinished).to_contain_text("No longer on your caseload")
+    expect(tablet.locator("main .hv-list").last.locator("li", has_text=child.number)).to_have_count(0)
+    assert violations(tablet) == []
+    unfinished.get_by_role("link").click()
+    expect(tablet.locator("main")).to_contain_text("No longer on your caseload")

@@ -45,6 +45,14 @@ test("the window that closes first is listed first", () => {
   );
 });
 
+test("of a child who has left the caseload nothing is due and nothing overdue", () => {
+  const child = aChild({ reviews: [aReview()] });
+  for (const [state, on] of [["open", "2021-02-15"], ["overdue", "2031-02-15"]]) {
+    assert.equal(standingSo([child], [state], on).length, 1);
+    assert.deepEqual(standingSo([{ ...child, is_departed: true }], [state], on), []);
+  }
+});
+
 test("a child is found by the beginning of any name, whatever the accents, or by the NHS number", () => {
   const named = (given, family) => ({ patient: { ...aChild().patient, name: [{ given, family }] } });
   const children = [named(["Éabha", "Rose"], "O’Brien"), named(["Ada"], "Example"), named(["Sam"], "Jones-Okafor")];

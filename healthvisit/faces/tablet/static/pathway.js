@@ -59,8 +59,8 @@ export function canBeRecorded(review, on) {
 
 /**
  * Reviews of a caseload that stand in one of these ways and are still asked for; the window that closes first
- * comes first.
- * @template {{reviews: Review[]}} C
+ * comes first. A child who has left the caseload, and is here for what was begun, is asked for nothing.
+ * @template {{reviews: Review[], is_departed?: boolean}} C
  * @param {readonly C[]} children
  * @param {readonly Standing[]} sought
  * @param {string} on
@@ -70,6 +70,7 @@ export function canBeRecorded(review, on) {
 export function standingSo(children, sought, on, before = "9999-12-31") {
   const last = (/** @type {Review} */ review) => review.until ?? "9999-12-31";
   return children
+    .filter((child) => !child.is_departed)
     .flatMap((child) => child.reviews.map((review) => ({ child, review })))
     .filter(({ review }) => sought.includes(standing(review, on)) && (review.from ?? "") < before)
     .filter(({ child, review }) => !isOvertaken(review, child.reviews, on))

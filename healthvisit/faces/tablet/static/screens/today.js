@@ -147,6 +147,7 @@ function unfinished(app) {
               review?.title ?? draft.review,
               " ",
               draft.operation ? tag("Not accepted by the server", "red") : tag("Draft on this tablet", "yellow"),
+              child.is_departed ? [" ", tag("No longer on your caseload", "grey")] : null,
             ),
           ),
         );
