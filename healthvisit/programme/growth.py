@@ -1,31 +1,32 @@
 """Growth on the UK-WHO charts: where a measurement stands among the nine lines, and at which age it is read.
 
-The references and their arithmetic are RCPCH's own library's: UK 1990 until two weeks after the due date, WHO from
-there to four years, UK 1990 again after. What it does not say is said here: which of the two ages is shown, what a
-value must be for anything to be said of it, and the words. Corrected age is growth's; ASQ-3 adjusts age by another
-rule, and the two share no function.
+The reference is the one of RCPCH's own library, day by day (growth.json, which scripts/growth writes): UK 1990 until
+two weeks after the due date, WHO from there to four years, UK 1990 again after. What the library does not say is said
+here: which of the two ages is shown, what a value must be for anything to be said of it, and the words. Corrected age is
+growth's; ASQ-3 adjusts age by another rule, and the two share no function.
 Source: RCPCH Digital Growth Charts, https://growth.rcpch.ac.uk/clinician/chart-information-health-staff/
 """
 
+import json
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cache
+from importlib import resources
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
 # weight in kg; length (lying until two years, then standing height) and head circumference in cm
 Measure = Literal["weight", "length", "head"]
-# FHIR's administrative gender, of which two have charts.
 Sex = Literal["female", "male"]
 Line = Literal["chronological", "corrected"]
 
 TERM_DAYS = 280
 # There is no reference before 23 weeks; a child born at 22 has a point once it would have been 23.
 LEAST_GESTATION_DAYS, MOST_GESTATION_DAYS = 22 * 7, 44 * 7 + 6
-_PRETERM_BEFORE_DAYS = 37 * 7
+PRETERM_BEFORE_DAYS = 37 * 7
 _VERY_PRETERM_BEFORE_DAYS = 32 * 7
 _YEAR_DAYS = 365.25
 
@@ -39,15 +40,13 @@ _ON_LINE_SPACES = 0.25
 # https://github.com/rcpch/rcpchgrowth-python/issues/32
 _REFUSED_BEYOND_SD = 8.0
 
-_METHODS = {"weight": "weight", "length": "height", "head": "ofc"}
 # Where one reference ends and the next begins the lines make a step: two weeks after the due date, at two years
 # where children stand up to be measured, and at four.
 _STEPS = (14, 731, 1461)
-_FIRST_DAYS, _LAST_DAYS = {"weight": -119, "length": -105, "head": -119}, 1826
 
 
 class NoReference(ValueError):
-    """There is no chart for this child's sex or age. The text says which."""
+    """There is no chart for a child of this age."""
 
 
 class Implausible(ValueError):
@@ -105,7 +104,7 @@ def shown(born_on: date, on: date, gestation_days: int | None) -> Line:
     Born at 32 to 36 weeks: corrected until one year of corrected age; earlier: until two. Born at term, or nobody
     knows when the child was due: chronological.
     """
-    if gestation_days is None or gestation_days >= _PRETERM_BEFORE_DAYS:
+    if gestation_days is None or gestation_days >= PRETERM_BEFORE_DAYS:
         return "chronological"
     years = 1 if gestation_days >= _VERY_PRETERM_BEFORE_DAYS else 2
     return (
@@ -113,15 +112,22 @@ def shown(born_on: date, on: date, gestation_days: int | None) -> Line:
     )
 
 
-def standing(measure: Measure, value: Decimal, *, sex: str, age_days: int) -> Standing:
+def with_chart(gender: str | None) -> Sex | None:
+    """Of FHIR's administrative genders those that have charts; None for the others, and for none stated."""
+    if gender == "female":
+        return "female"
+    return "male" if gender == "male" else None
+
+
+def standing(measure: Measure, value: Decimal, *, sex: Sex, age_days: int) -> Standing:
     """Where a measurement stands on the UK-WHO reference.
 
-    value: in kg or cm. sex: FHIR's administrative gender. age_days: since birth, or since the child was due.
+    value: in kg or cm. age_days: since birth, or since the child was due.
     Raises NoReference, or Implausible for a value that no child of this age has.
     """
     if not value.is_finite() or value <= 0:
         raise Implausible("A measurement is more than zero.")
-    skew, median, spread = _reference(measure, _with_chart(sex), age_days)
+    skew, median, spread = _reference(measure, sex, age_days)
     ratio = float(value) / median
     try:
         z = math.log(ratio) / spread if skew == 0 else (ratio**skew - 1) / (skew * spread)
@@ -141,7 +147,8 @@ def lines(measure: Measure, sex: Sex, first_days: int, last_days: int) -> tuple[
     Ages: days since birth or since the due date; what lies outside the reference (birth at 23 weeks, five years) is
     left out. Drawn through at most about eighty ages.
     """
-    first, last = max(first_days, _FIRST_DAYS[measure]), min(last_days, _LAST_DAYS)
+    table = _tables()[measure][sex]
+    first, last = max(first_days, table.first), min(last_days, table.last)
     edges = [first, *(step for step in _STEPS if first < step <= last), last + 1]
     every = max(1, (last - first) // 80)
     return tuple(
@@ -151,14 +158,6 @@ def lines(measure: Measure, sex: Sex, first_days: int, last_days: int) -> tuple[
         )
         for begins, ends in pairwise(edges)
     )
-
-
-def _with_chart(sex: str) -> Sex:
-    if sex == "female":
-        return "female"
-    if sex == "male":
-        return "male"
-    raise NoReference("There are charts for girls and for boys only.")
 
 
 def _crossed(skew: float, median: float, spread: float) -> tuple[float, ...]:
@@ -172,23 +171,31 @@ def _lines_sd() -> Iterator[float]:
     return ((number - _MIDDLE) * SPACE_SD for number in range(len(LINES)))
 
 
-@cache
 def _reference(measure: Measure, sex: Sex, age_days: int) -> tuple[float, float, float]:
-    """L, M and S of Cole's LMS method. Raises NoReference."""
-    # More than a second of imports, which a process that draws no chart is spared.
-    from rcpchgrowth import global_functions as charts
-    from rcpchgrowth.constants import UK_WHO
+    table = _tables()[measure][sex]
+    if not table.first <= age_days <= table.last:
+        raise NoReference("There is no chart for a child of this age.")
+    return table.lms[age_days - table.first]
 
-    age = age_days / _YEAR_DAYS
-    try:
-        table = charts.lms_value_array_for_measurement_for_reference(
-            reference=UK_WHO,
-            age=age,
-            measurement_method=_METHODS[measure],
-            sex=sex,
-            default_youngest_reference=False,
-        )
-        found = charts.fetch_lms(age=age, lms_value_array_for_measurement=table)
-    except LookupError:
-        raise NoReference("There is no chart for a child of this age.") from None
-    return float(found["l"]), float(found["m"]), float(found["s"])
+
+class _Table(NamedTuple):
+    """lms: L, M and S of Cole's method for each day from the first."""
+
+    first: int
+    lms: tuple[tuple[float, float, float], ...]
+
+    @property
+    def last(self) -> int:
+        return self.first + len(self.lms) - 1
+
+
+@cache
+def _tables() -> dict[Measure, dict[Sex, _Table]]:
+    text = resources.files(__package__).joinpath("growth.json").read_text("utf-8")
+    return {
+        measure: {
+            sex: _Table(found["first"], tuple(zip(found["l"], found["m"], found["s"], strict=True)))
+            for sex, found in of_sex.items()
+        }
+        for measure, of_sex in json.loads(text).items()
+    }

@@ -13,6 +13,7 @@ from typing import Any
 from healthvisit.definitions import CANONICAL
 from healthvisit.exact_json import JSON
 from healthvisit.programme import pathway
+from healthvisit.programme.growth import Measure
 from healthvisit.programme.pathway import Outcome, State
 from healthvisit.record import endings
 from healthvisit.record.record import Record
@@ -21,6 +22,14 @@ from healthvisit.reviews import encounters, scoring, windows
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 SNOMED = "http://snomed.info/sct"
 GESTATION, WEEKS, DAYS = "412726003", "258705008", "258703001"
+# What has a growth chart, and its unit there. Lying length and standing height share one.
+_MEASURES: Mapping[str, tuple[Measure, str]] = {
+    "27113001": ("weight", "kg"),
+    "248334005": ("length", "cm"),
+    "50373000": ("length", "cm"),
+    "363812007": ("head", "cm"),
+}
+UCUM = "http://unitsofmeasure.org"
 OBSERVATION_CODE = f"{CANONICAL}/CodeSystem/observation-code"
 DOMAIN = f"{CANONICAL}/CodeSystem/domain"
 ZONE = f"{CANONICAL}/CodeSystem/zone"
@@ -42,7 +51,7 @@ class Gestation:
 class Child:
     """name: as written on pages. gestation: None where nobody stated it, as for most born at term. died_on:
     the day of birth where only the death is known, so that nobody is reminded of anything. ended_on: from which
-    day no service cares for the child.
+    day no service cares for the child. gender: FHIR's administrative gender.
     """
 
     id: str
@@ -52,15 +61,17 @@ class Child:
     nhs_number: str | None
     died_on: date | None = None
     ended_on: date | None = None
+    gender: str | None = None
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """name: the form's word for it, such as Weight. unit: as shown, kg or cm."""
+    """name: the form's word for it, such as Weight. unit: as shown, kg or cm. measure: None for what has no chart."""
 
     name: str
     value: Decimal
     unit: str
+    measure: Measure | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +170,7 @@ def child_of(patient: JSON, gestation: Gestation | None) -> Child:
             None,
         ),
         died_on(patient),
+        gender=patient.get("gender"),
     )
 
 
@@ -306,9 +318,24 @@ def _of_encounter(observations: Iterable[JSON], pack: JSON | None) -> Results:
                     _words(observation["code"]),
                     Decimal(str(quantity["value"])),
                     quantity.get("unit", quantity.get("code", "")),
+                    _measure(observation["code"], quantity),
                 )
             )
     return Results(tuple(measurements), feeding, instrument, practice, domains)
+
+
+def _measure(concept: JSON, quantity: JSON) -> Measure | None:
+    """Of what is measured in the unit of its chart; what is told in another unit is shown, and drawn nowhere."""
+    unit = quantity.get("code") if quantity.get("system") == UCUM else None
+    return next(
+        (
+            measure
+            for code in _codes(concept, SNOMED)
+            for measure, charted in [_MEASURES.get(code, (None, None))]
+            if charted == unit
+        ),
+        None,
+    )
 
 
 def _domain(component: JSON) -> DomainResult:

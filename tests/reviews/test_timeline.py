@@ -6,7 +6,7 @@ import pytest
 from healthvisit.record import record as the_record
 from healthvisit.record.errors import NotFound
 from healthvisit.reviews import arrival, timeline
-from healthvisit.reviews.timeline import Gestation
+from healthvisit.reviews.timeline import Gestation, Measurement
 from tests.builders import (
     NOW,
     SNOMED,
@@ -128,7 +128,7 @@ def test_results_are_read_from_the_observations_of_the_review(kept, seen, write)
     write(a_response(child.reference, f"Encounter/{child.made['two-year']}", weight="12.40"))
     results = seen(child).reviews[4].results
     (weight,) = results.measurements
-    assert (weight.name, weight.value, weight.unit) == ("Weight", Decimal("12.40"), "kg")
+    assert weight == Measurement("Weight", Decimal("12.40"), "kg", "weight")
     assert results.instrument == "Practice instrument, 24 month form"
     assert "invented" in results.practice
     first = results.domains[0]

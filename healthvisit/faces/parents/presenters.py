@@ -10,8 +10,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Self
 
-from healthvisit.faces.layout import words
+from markupsafe import Markup
+
+from healthvisit.faces.layout import growth_chart, words
+from healthvisit.programme.growth import PRETERM_BEFORE_DAYS, TERM_DAYS, Measure
 from healthvisit.programme.pathway import State
+from healthvisit.reviews.measurements import Curve, growth_of
 from healthvisit.reviews.timeline import Child, DomainResult, Measurement, Results, Review, Timeline
 
 SKILLS: Mapping[str, str] = {
@@ -92,12 +96,26 @@ class ReviewLine:
 
 
 @dataclass(frozen=True)
+class GrowthChart:
+    """sentence: where the newest point stands. wide, narrow: the same chart for two widths of page."""
+
+    title: str
+    sentence: str
+    wide: Markup
+    narrow: Markup
+
+
+@dataclass(frozen=True)
 class Growth:
-    """columns: headings; rows: newest first, a cell for each column; sentence: the newest row in words."""
+    """columns: headings; rows: newest first, a cell for each column; sentence: the newest row in words. ages: how
+    the charts count, None for a child born when due. unread: what no chart shows, None where all is shown."""
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     sentence: str
+    charts: tuple[GrowthChart, ...]
+    ages: str | None
+    unread: str | None
 
 
 @dataclass(frozen=True)
@@ -215,13 +233,16 @@ def _feeding(results: Results) -> str | None:
 
 def _growth(child: Child, measured: Iterable[tuple[date, tuple[Measurement, ...]]]) -> Growth | None:
     """Length and height share a column: a child lies down for the one and stands for the other."""
-    rows = [(on, {_column(each.name): each for each in found}) for on, found in measured if found]
+    every = [(on, found) for on, found in measured if found]
+    rows = [(on, {_column(each.name): each for each in found}) for on, found in every]
     if not rows:
         return None
     columns = [name for name in ("Weight", "Length or height", "Head") if any(name in row for _, row in rows)]
     columns += sorted({name for _, row in rows for name in row} - set(columns))
     newest_on, newest = rows[0]
     said = [f"{newest[name].name.lower()} was {_amount(newest[name])}" for name in columns if name in newest]
+    # How a child who died compares with others is nobody's question.
+    drawn = growth_of(child, [] if child.died_on else every)
     return Growth(
         ("Date", "Age", *columns),
         tuple(
@@ -233,6 +254,62 @@ def _growth(child: Child, measured: Iterable[tuple[date, tuple[Measurement, ...]
             for on, row in rows
         ),
         f"On {words.day(newest_on)} your child’s {words.listed(said)}.",
+        tuple(_chart(child, curve) for curve in drawn.curves),
+        _ages(child) if drawn.curves else None,
+        f"{words.plural(drawn.unread, 'number')} could not be put on a chart. The table has all of them."
+        if drawn.unread
+        else None,
+    )
+
+
+_TITLES: Mapping[Measure, str] = {"weight": "Weight", "length": "Length or height", "head": "Head"}
+# What fewer of a measure is, and more of it.
+_COMPARED: Mapping[Measure, tuple[str, str]] = {
+    "weight": ("weigh less", "weigh more"),
+    "length": ("are shorter", "are taller"),
+    "head": ("have a smaller head", "have a larger head"),
+}
+
+
+def _chart(child: Child, curve: Curve) -> GrowthChart:
+    title, sentence = _TITLES[curve.measure], _compared(curve)
+    newest = curve.points[-1]
+    told = growth_chart.Words(
+        f"{title} of {child.name} on the growth chart, by age",
+        f"Nine lines show how children grow. On {words.day(newest.on)} the point was {newest.shown.standing.place}. "
+        f"{sentence} The table below has the same numbers.",
+        f"{title} in {newest.unit}",
+    )
+    return GrowthChart(
+        title,
+        sentence,
+        growth_chart.drawn(curve, told, name=f"wide-{curve.measure}", width=920, height=440),
+        growth_chart.drawn(curve, told, name=f"narrow-{curve.measure}", width=352, height=400),
+    )
+
+
+def _compared(curve: Curve) -> str:
+    """Of 100 girls of the same age, about 25 weigh less and 75 weigh more."""
+    fewer, more = _COMPARED[curve.measure]
+    children = "girls" if curve.sex == "female" else "boys"
+    below = round(curve.points[-1].shown.standing.centile)
+    if 0 < below < 100:
+        return f"Of 100 {children} of the same age, about {below} {fewer} and {100 - below} {more}."
+    return f"Fewer than 1 of 100 {children} of the same age {fewer if below == 0 else more}."
+
+
+def _ages(child: Child) -> str | None:
+    if child.gestation is None:
+        return (
+            "The age on the charts is counted from the day of birth. If your child was born early, ask your health "
+            "visitor what the charts mean."
+        )
+    if child.gestation.in_days >= PRETERM_BEFORE_DAYS:
+        return None
+    weeks = words.plural((TERM_DAYS - child.gestation.in_days) // 7, "week")
+    return (
+        f"{child.name} was born {weeks} early. So at first the dots on the charts count the age from the day the baby "
+        "was due. The crosses count it from the day of birth."
     )
 
 

@@ -4,9 +4,18 @@ from decimal import Decimal
 import pytest
 
 from healthvisit.faces.parents.presenters import Progress
-from healthvisit.reviews.timeline import Child, DomainResult, Measurement, Results, Review, Timeline
+from healthvisit.reviews.timeline import (
+    Child,
+    DomainResult,
+    Gestation,
+    Measurement,
+    Results,
+    Review,
+    Timeline,
+)
 
 TODAY = date(2021, 2, 15)
+BORN = date(2019, 1, 15)
 POPPY = Child("poppy", "Poppy Ashworth", date(2019, 1, 15), None, None)
 
 
@@ -128,6 +137,92 @@ def test_a_review_that_shared_nothing_has_no_result_and_no_growth():
     found = progress(a_review())
     assert found.results == ()
     assert found.growth is None
+
+
+def a_weight(kg):
+    return Results((Measurement("Weight", Decimal(kg), "kg", "weight"),))
+
+
+def weighed(*weights, gestation=None, gender="female", died_on=None):
+    """The growth of Mia, whose weights these are with their days."""
+    mia = Child("mia", "Mia <Ashworth>", BORN, gestation, None, died_on, gender=gender)
+    reviews = tuple(a_review(done_on=on, results=a_weight(kg)) for on, kg in weights)
+    return Progress.of(Timeline(mia, TODAY, reviews, (), None)).growth
+
+
+@pytest.mark.parametrize(
+    ("kg", "sentence"),
+    [
+        # The median of girls at one year, and the ends.
+        ("8.946", "Of 100 girls of the same age, about 50 weigh less and 50 weigh more."),
+        ("8.3", "Of 100 girls of the same age, about 27 weigh less and 73 weigh more."),
+        ("5.9", "Fewer than 1 of 100 girls of the same age weigh less."),
+        ("15.5", "Fewer than 1 of 100 girls of the same age weigh more."),
+    ],
+)
+def test_how_a_weight_compares_is_said_of_a_hundred_children(kg, sentence):
+    (chart,) = weighed((date(2020, 1, 15), kg)).charts
+    assert chart.title == "Weight"
+    assert chart.sentence == sentence
+
+
+def test_the_newest_measurement_is_the_one_that_is_compared():
+    (chart,) = weighed((date(2020, 1, 15), "8.946"), (date(2019, 3, 12), "4.0")).charts
+    assert "about 50 weigh less" in chart.sentence
+
+
+def test_a_chart_says_in_words_what_it_shows_and_its_words_are_no_markup():
+    (chart,) = weighed((date(2020, 1, 15), "8.946")).charts
+    for drawn in (chart.wide, chart.narrow):
+        assert "Weight of Mia &lt;Ashworth&gt; on the growth chart, by age</title>" in drawn
+        assert "On 15 January 2020 the point was on the 50th centile." in drawn
+        assert "<Ashworth>" not in drawn
+        assert "style=" not in drawn
+        assert drawn.count("<circle") == 1
+
+
+def test_of_a_child_born_early_both_ages_are_shown_and_told_apart():
+    growth = weighed((date(2019, 3, 12), "2.6"), gestation=Gestation(30, 2))
+    assert growth.ages.startswith("Mia <Ashworth> was born 9 weeks early.")
+    (chart,) = growth.charts
+    # A dot at the age since the due date, and a cross at the age since birth.
+    assert chart.wide.count("<circle") == 1
+    assert chart.wide.count("l10 10m0 -10l-10 10") == 1
+
+
+def test_a_child_born_when_due_has_one_age():
+    growth = weighed((date(2019, 3, 12), "4.6"), gestation=Gestation(37, 0))
+    assert growth.ages is None
+    assert "l10 10m0 -10l-10 10" not in growth.charts[0].wide
+
+
+def test_where_nobody_stated_when_a_child_was_due_it_is_not_taken_to_be_born_then():
+    growth = weighed((date(2019, 3, 12), "4.6"))
+    assert growth.ages.startswith(
+        "The age on the charts is counted from the day of birth. If your child was born early"
+    )
+
+
+@pytest.mark.parametrize("gender", ["other", "unknown", None])
+def test_a_child_who_has_no_chart_has_the_numbers_all_the_same(gender):
+    growth = weighed((date(2020, 1, 15), "8.9"), gender=gender)
+    assert growth.charts == ()
+    assert growth.rows[0][2] == "8.9\N{NO-BREAK SPACE}kg"
+
+
+def test_a_child_who_died_is_compared_with_nobody():
+    growth = weighed((date(2020, 1, 15), "8.9"), died_on=date(2020, 6, 1))
+    assert growth.charts == ()
+    assert growth.unread is None
+    assert growth.rows
+
+
+def test_what_no_child_weighs_is_in_the_table_and_said_to_be_on_no_chart():
+    growth = weighed((date(2020, 1, 15), "8.9"), (date(2019, 3, 12), "51"))
+    assert growth.unread == "1 number could not be put on a chart. The table has all of them."
+    assert [row[2] for row in growth.rows] == ["8.9\N{NO-BREAK SPACE}kg", "51\N{NO-BREAK SPACE}kg"]
+    assert growth.charts[0].wide.count("<circle") == 1
+    assert weighed((date(2020, 1, 15), "89")).unread.startswith("1 number")
 
 
 def test_growth_keeps_the_digits_that_were_measured():
