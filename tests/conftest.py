@@ -11,6 +11,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import alembic.command
@@ -33,8 +34,18 @@ collect_ignore = (
     else ["test_database_server.py", "reach/test_second_lock.py"]
 )
 
-# Makes a copy of one template, in the folder given, and tells its URL: on PostgreSQL that of the owner of its tables.
-Copy = Callable[[Path], str]
+
+@dataclass(frozen=True)
+class Copy:
+    """Makes a copy of one template, in the folder given, and tells its URL: on PostgreSQL that of the owner of its
+    tables. forget: of a copy that is done with; PostgreSQL drops a database the slower, the more there are."""
+
+    made: Callable[[Path], str]
+    forget: Callable[[str], None]
+
+    def __call__(self, into: Path) -> str:
+        return self.made(into)
+
 
 OWNER, SERVING = "healthvisit_owner", "healthvisit_serving"
 
@@ -87,17 +98,21 @@ def definitions() -> Definitions:
 @pytest.fixture
 def database(_bare: Copy, tmp_path: Path) -> Iterator[Database]:
     """A fresh database with this version's tables and nothing in them."""
-    opened = kept(_bare(tmp_path))
-    yield opened
-    opened.dispose()
+    yield from _opened(_bare, tmp_path)
 
 
 @pytest.fixture
 def furnished(_with_definitions: Copy, tmp_path: Path) -> Iterator[Database]:
     """A fresh database that holds the definitions: organisations, questionnaires, codes; no child."""
-    opened = kept(_with_definitions(tmp_path))
+    yield from _opened(_with_definitions, tmp_path)
+
+
+def _opened(copy: Copy, folder: Path) -> Iterator[Database]:
+    url = copy(folder)
+    opened = kept(url)
     yield opened
     opened.dispose()
+    copy.forget(url)
 
 
 @pytest.fixture(scope="session")
@@ -139,7 +154,7 @@ def _template(folder: Path, prepare: Callable[[Database], None]) -> Iterator[Cop
         shutil.copyfile(template, into / "healthvisit.db")
         return f"sqlite:///{into / 'healthvisit.db'}"
 
-    yield copy
+    yield Copy(copy, lambda _url: None)
 
 
 def _postgresql_template(server: sqlalchemy.URL, prepare: Callable[[Database], None]) -> Iterator[Copy]:
@@ -156,6 +171,11 @@ def _postgresql_template(server: sqlalchemy.URL, prepare: Callable[[Database], N
     def url(name: str) -> str:
         return server.set(database=name, username=OWNER).render_as_string(hide_password=False)
 
+    def drop(name: str) -> None:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f'drop database if exists "{name}" with (force)')
+        made.remove(name)
+
     with engine.connect() as connection:
         for role in (OWNER, SERVING):
             # Two runs may begin at once.
@@ -163,10 +183,11 @@ def _postgresql_template(server: sqlalchemy.URL, prepare: Callable[[Database], N
                 connection.exec_driver_sql(f"create role {role} login")
     template = create("template1")
     _prepare(url(template), prepare)
-    yield lambda _into: url(create(template))
-    with engine.connect() as connection:
-        for name in made:
-            connection.exec_driver_sql(f'drop database if exists "{name}" with (force)')
+    yield Copy(
+        lambda _into: url(create(template)), lambda copied: drop(sqlalchemy.make_url(copied).database or "")
+    )
+    for name in tuple(made):
+        drop(name)
 
 
 def _prepare(url: str, prepare: Callable[[Database], None]) -> None:

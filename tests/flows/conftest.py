@@ -30,7 +30,9 @@ def _seeded(
 @pytest.fixture
 def demonstration(_seeded: Copy, tmp_path: Path, secrets: Path) -> Iterator[Demonstration]:
     """A service of its own for one test, with 150 invented children."""
-    made = Demonstration(_seeded(tmp_path), secrets)
+    url = _seeded(tmp_path)
+    made = Demonstration(url, secrets)
     yield made
     made.database.dispose()
     made.app.extensions["healthvisit"].database.dispose()
+    _seeded.forget(url)

@@ -27,7 +27,8 @@ def test_the_record_and_the_oracle_decide_alike(request, tmp_path: Path, definit
         number += 1
         folder = tmp_path / str(number)
         folder.mkdir()
-        database = kept(furnished(folder))
+        url = furnished(folder)
+        database = kept(url)
         here = worlds.made(database, definitions, random)
         for _ in range(ASKERS):
             asker = worlds.an_asker(here.world, random)
@@ -39,6 +40,7 @@ def test_the_record_and_the_oracle_decide_alike(request, tmp_path: Path, definit
                 if expected != got:
                     different.append((asked, expected, got, asker))
         database.dispose()
+        furnished.forget(url)
     with capsys.disabled():
         if DECISIONS > 4000:
             print(f"\nseed {SEED}: {decided} decisions in {number} worlds, {len(different)} differ")

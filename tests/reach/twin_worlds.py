@@ -32,12 +32,11 @@ from healthvisit.database import Database
 from healthvisit.exact_json import JSON, loads
 from healthvisit.record import record as the_record
 from tests import builders, conftest
+from tests.conftest import Copy
 from tests.reach import latency, served
 from tests.reach.questions import Cell, Questions
 from tests.reach.served import CALLERS, Answered, Asked, Caller, Fault, Told
 
-# Makes a copy of a database with this version's tables and the definitions, in the folder given, and tells its URL.
-Copy = Callable[[Path], str]
 # Of each batch so many requests are of cells that the caller may do most with, of each sort.
 BATCH, OFTEN = 40, 5
 SERVER = "HEALTHVISIT_TEST_DATABASE"
@@ -154,6 +153,7 @@ class Pair:
     """The twin worlds of one caller after the other."""
 
     def __init__(self, copy: Copy, folder: Path) -> None:
+        # copy: of a database with this version's tables and the definitions.
         self.copy, self.folder = copy, folder
         keys.ensure(folder / "secrets")
         self.sides = (Side(), Side())

@@ -33,7 +33,7 @@ from healthvisit.record.errors import (
 )
 from healthvisit.record.record import Record, opened
 from tests.builders import NOW, a_child, a_requester, a_transaction, an_entry, an_episode, an_observation
-from tests.conftest import kept
+from tests.conftest import Copy, kept
 
 RUNS = int(os.environ.get("HEALTHVISIT_TEST_RUNS", "12"))
 STEPS = 30
@@ -85,7 +85,7 @@ class Kept:
 class Teams(RuleBasedStateMachine):
     """Subclassed by the test with a database."""
 
-    copy: Any
+    copy: Copy
     folder: Path
     definitions: Definitions
 
@@ -93,7 +93,8 @@ class Teams(RuleBasedStateMachine):
 
     @initialize()
     def a_morning(self) -> None:
-        self.database = kept(self.copy(self.folder))
+        self.url = self.copy(self.folder)
+        self.database = kept(self.url)
         self.at = NOW
         self.kept: list[Kept] = []
         self.children: dict[str, str] = {}
@@ -109,6 +110,7 @@ class Teams(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "database"):
             self.database.dispose()
+            self.copy.forget(self.url)
 
     def opened(self, requester: Requester, *, writing: bool = True) -> Any:
         if writing:
@@ -435,7 +437,7 @@ def test_whatever_two_teams_do_the_record_and_its_model_say_the_same(request, de
             self.folder = tmp_path_factory.mktemp("history")
             super().__init__()
 
-    Here.copy = staticmethod(request.getfixturevalue("_with_definitions"))
+    Here.copy = request.getfixturevalue("_with_definitions")
     Here.definitions = definitions
     try_histories(
         Here,
