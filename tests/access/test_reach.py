@@ -46,6 +46,36 @@ def test_only_the_services_own_commands_reach_the_whole_record():
     assert reaching == ["service"]
 
 
+def test_every_paper_of_a_child_can_be_restricted_and_who_it_is_and_who_answers_for_it_cannot():
+    assert set(reach.CHILD_TYPES) - reach.RESTRICTED_TYPES == {"Patient", "EpisodeOfCare"}
+    assert set(reach.CHILD_TYPES) > reach.RESTRICTED_TYPES
+
+
+@pytest.mark.parametrize("type_", ["Encounter", "MeasureReport", "Group", "AuditEvent"])
+def test_a_borough_in_a_scope_narrows_papers_returns_lists_and_events(type_):
+    both = reach.of(a_requester(boroughs=["bury", "salford"]), on=TODAY)
+    bury = f"user/{type_}.rs?_tag={BOROUGH_SYSTEM}|{BOROUGHS['bury']}"
+    narrow = reach.narrowed(both, parse(f"user/*.c user/Patient.rs {bury}"), "r")
+    assert narrow.limits(type_) == (Limit(frozenset({BOROUGHS["bury"]})),)
+    assert narrow.limits("Patient") == (both.whole,)
+
+
+def test_what_was_opened_in_an_emergency_is_kept_where_one_scope_names_no_borough():
+    opened = replace(a_requester(boroughs=["bury"]), opened=frozenset({"a"}))
+    whole = reach.of(opened, on=TODAY)
+    bury = f"user/*.rs?_tag={BOROUGH_SYSTEM}|{BOROUGHS['bury']}"
+    assert reach.narrowed(whole, parse(f"user/*.rs {bury}"), "r") == whole
+    assert reach.narrowed(whole, parse(bury), "r") == replace(whole, opened=frozenset())
+
+
+def test_of_a_child_opened_in_an_emergency_what_a_category_gives_stays_beside_a_borough():
+    opened = replace(a_requester(boroughs=["bury"]), opened=frozenset({"a"}))
+    boroughs = frozenset({BOROUGHS["bury"]})
+    scopes = f"user/*.rs?_tag={BOROUGH_SYSTEM}|{BOROUGHS['bury']} user/Observation.rs?category=urn:c|survey"
+    found = reach.narrowed(reach.of(opened, on=TODAY), parse(scopes), "r").limits("Observation")
+    assert found == (Limit(boroughs), Limit(boroughs, (("urn:c", "survey"),), beyond=True))
+
+
 @pytest.mark.parametrize("role", STAFF)
 def test_who_leads_reaches_the_children_of_the_accounts_boroughs(role):
     found = reach.of(a_requester(role, boroughs=["bury"]), on=TODAY)

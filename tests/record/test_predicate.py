@@ -203,6 +203,11 @@ CASES = {
         EVERY - {15},
         EVERY - {15} - SHARED - {16},
     ),
+    "both, and Bury's encounters and Salford's returns": (
+        both(only("Encounter", [{BURY}]) + only("MeasureReport", [{SALFORD}])),
+        EVERY - {9, 14},
+        EVERY - {8, 9, 14} - SHARED - {16},
+    ),
     "both, and surveys": (
         both(only("Observation", [{BURY, SALFORD}, SURVEY])),
         EVERY - {17, 18},
@@ -374,6 +379,38 @@ def test_who_reads_the_events_about_which_children(rows, case, children):
         assert set(found) == children
 
 
+@pytest.mark.parametrize(
+    ("case", "children"),
+    [
+        ("Bury today", {1, 12}),
+        ("Salford today", {7}),
+        ("Bury's administrator", {1}),
+        ("a parent of both", {1, 7}),
+        ("a commissioner", set()),
+        ("nobody", set()),
+        ("the service", {1, 7, 12}),
+    ],
+)
+def test_whose_events_may_be_asked_for_by_the_id_of_the_child(rows, case, children):
+    # An administrator reads no child's row, and asks for the events about one all the same.
+    reach = CASES[case][0]
+    found = of(rows, predicate.followed_then(reach, predicate.moment(reach, NOW)))
+    assert found & {1, 7, 12} == children
+
+
+def test_a_report_about_one_child_is_no_return_of_a_borough(rows):
+    with rows.writing() as connection:
+        about = {"rid": 20, "type": "MeasureReport", "id": "id-20", "version": 1, "updated_at": 0}
+        about |= {"audience": "child", "child_rid": 1, "author_borough": BURY}
+        connection.execute(insert(resource).values(about))
+        connection.execute(insert(resource_version).values(a_version(20, 1, BURY)))
+    office, staff_ = CASES["Bury's administrator"][0], CASES["Bury today"][0]
+    assert 20 not in of(rows, predicate.readable(office, at=NOW)) | versions(
+        rows, predicate.readable_version(office)
+    )
+    assert 20 in of(rows, predicate.readable(staff_, at=NOW))
+
+
 # Restricted papers. The first child is Bury's; the second was Bury's until today and is Salford's now.
 RESTRICTED = {
     30: ("Flag", 1, BURY, None),
@@ -479,6 +516,31 @@ def test_an_event_about_a_restricted_paper_is_as_hidden_as_the_paper(restricted,
     assert found & RESTRICTED.keys() == expected
     # What else is about the child stays.
     assert found - RESTRICTED.keys()
+
+
+def test_no_event_is_hidden_but_those_about_restricted_papers(restricted):
+    event = {
+        "recorded_at": 0,
+        "interaction": "read",
+        "outcome": 0,
+        "account": "a",
+        "role": "x",
+        "request": "",
+    }
+    with restricted.writing() as connection:
+        # A paper that everybody reads, and another type's paper of the same id as a restricted one.
+        for seq, type_, id_ in ((40, "Observation", "id-4"), (41, "Encounter", "id-30")):
+            about = {"seq": seq, "id": str(seq), "child_rid": 1, "type": type_, "resource_id": id_}
+            connection.execute(insert(audit_event).values(event | about))
+    a_system, a_parent = both(), CASES["a parent of both"][0]
+    for condition in (
+        predicate.readable_event(a_system),
+        ~predicate.of_hidden_papers(a_parent, Limit(frozenset())),
+    ):
+        with restricted.reading() as connection:
+            found = set(connection.scalars(select(audit_event.c.seq).where(condition)))
+        assert found & {40, 41} == {40, 41}
+        assert not found & RESTRICTED.keys()
 
 
 def test_a_child_that_is_opened_is_read_and_nothing_of_it_written(rows):
