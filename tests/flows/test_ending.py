@@ -412,7 +412,8 @@ class TestTheParentsPage:
     """No page reminds a family of a review that nobody does."""
 
     REMINDERS = ("Can be done now", "Not done yet", "Planned", "What comes next", "Every child is offered",
-                 "ask your health visitor", "Ask your health visitor", "would still help", "Missed")  # fmt: skip
+                 "ask your health visitor", "Ask your health visitor", "would still help", "Missed",
+                 "Talk to your")  # fmt: skip
 
     @pytest.fixture
     def own(self, demonstration):
@@ -434,6 +435,7 @@ class TestTheParentsPage:
         page = self.page(demonstration, own)
         assert [word for word in self.REMINDERS if word in page] == []
         assert "No reviews are planned." in page
+        assert "’s progress" not in page
         assert "Done on" in page
         assert (" old</span>" in page) == (reason != "died")
 
