@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from healthvisit.access.requester import STAFF, Requester, Role
+from healthvisit.access.requester import STAFF, TABLET, Requester, Role
 from healthvisit.access.scopes import parse
 from healthvisit.config import Settings, packaged
 
@@ -33,8 +33,7 @@ NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 SDS_USER = "https://fhir.nhs.uk/Id/sds-user-id"
 SDS_PROFILE = "https://fhir.nhs.uk/Id/sds-role-profile-id"
 ODS = "https://fhir.nhs.uk/Id/ods-organization-code"
-# The tablet is an app of the service itself. What a visit needs, and no more.
-TABLET = "healthvisit-tablet"
+# What a visit needs, and no more.
 TABLET_SCOPE = (
     "offline_access user/Patient.rs user/Encounter.crus user/QuestionnaireResponse.crus user/Observation.rs "
     "user/EpisodeOfCare.rs user/Questionnaire.rs user/Organization.rs user/Practitioner.rs "

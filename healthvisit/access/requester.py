@@ -11,6 +11,8 @@ Role = Literal[
 ]  # fmt: skip
 # Who works with children.
 STAFF: tuple[Role, ...] = ("health-visitor", "team-lead", "safeguarding-lead")
+# The client id of the tablet, an app of the service itself.
+TABLET = "healthvisit-tablet"
 
 
 @dataclass(frozen=True)

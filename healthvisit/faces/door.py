@@ -24,7 +24,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_wtf import CSRFProtect
 from werkzeug.exceptions import BadRequest
 
-from healthvisit.access.requester import STAFF, Requester, Role
+from healthvisit.access.requester import STAFF, TABLET, Requester, Role
 from healthvisit.access.scopes import Scope
 from healthvisit.accounts import errors, keys, people, sessions
 from healthvisit.accounts.tokens import AccessTokens
@@ -174,7 +174,7 @@ def asked_again() -> Requester:
 @contextmanager
 def record(writing: bool = False, *, direct: bool = False) -> Iterator[Record]:
     """The record as this requester reaches it: one request, one transaction. direct: what is read goes into the
-    answer of the FHIR interface and nowhere else; a tablet keeps what it is given."""
+    answer of the FHIR interface and nowhere else. A tablet keeps what it is given."""
     here = house()
     with opened(
         here.database,
@@ -183,7 +183,7 @@ def record(writing: bool = False, *, direct: bool = False) -> Iterator[Record]:
         at=now(),
         writing=writing,
         request=request_id(),
-        direct=direct,
+        direct=direct and requester().client != TABLET,
     ) as opened_record:
         yield opened_record
 

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_,
 
 from healthvisit.access import reach as reaches
 from healthvisit.access import visibility
-from healthvisit.access.reach import CHILD_TYPES, PERMITTED, RESTRICTED_TYPES, BoroughReach, Reach
+from healthvisit.access.reach import PERMITTED, RESTRICTED_TYPES, BoroughReach, Reach
 from healthvisit.access.requester import STAFF, Requester
 from healthvisit.access.scopes import CATEGORISED, Letter
 from healthvisit.database import at_once, opening
@@ -313,7 +313,7 @@ class Writer:
             wanted = {key for reference in named if (key := keys[reference]) and key not in made}
             found = self._held(
                 references.targets(self.connection, wanted, reading, self.at, writing=self.reach),
-                {writing.key for writing in writings},
+                {writing.rid for writing in writings if writing.type == "Patient"},
             )
             known = made | found.keys()
             good = {reference for reference in named if keys[reference] in known}
@@ -364,18 +364,16 @@ class Writer:
             for fault in faults
         ]
 
-    def _held(self, found: dict[Key, Target], written: Collection[Key]) -> dict[Key, Target]:
-        """Those of the targets that still stand, and that nobody deletes or marks until this transaction ends.
+    def _held(self, found: dict[Key, Target], written: Collection[int]) -> dict[Key, Target]:
+        """Those of the targets that still stand, and that nobody deletes, or marks with their child, until this
+        transaction ends.
 
-        written: what is written with them. SQLite has one writer anyway.
+        written: rids of the Patients that are written with them. SQLite has one writer anyway.
         """
+        deletable = {target.rid for (type_, _), target in found.items() if type_ in _DELETABLE}
         # A Patient that is changed says itself how it is marked: two who change it do not wait for each other.
-        rids = sorted(
-            target.rid
-            for key, target in found.items()
-            if key[0] in CHILD_TYPES or key[0] in _DELETABLE
-            if key[0] != "Patient" or key not in written
-        )
+        children = {target.child_rid for target in found.values() if target.child_rid is not None}
+        rids = sorted(deletable | (children - set(written)))
         if not rids or self.connection.dialect.name != "postgresql":
             return found
         # Who marks one of them waits, or has been waited for: it is as restricted as it is now.
@@ -383,7 +381,7 @@ class Writer:
         return {
             key: target._replace(
                 restricted=standing.get(target.rid, target).restricted,
-                sensitive=standing.get(target.rid, target).sensitive,
+                sensitive=standing.get(target.child_rid or 0, target).sensitive,
             )
             for key, target in found.items()
             if key[0] not in _DELETABLE or target.rid in standing
