@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoneFree
+from sqlalchemy.pool import QueuePool
 from sqlalchemy.util import LRUCache
 
 # PostgreSQL's serialization_failure and deadlock_detected.
@@ -72,7 +73,11 @@ class Database:
         self.is_sqlite = self.engine.dialect.name == "sqlite"
         # Readers of PostgreSQL have connections of their own, which begin and end no transaction: BEGIN and
         # COMMIT would each cost them as much as what they read.
-        self._readers = self.engine if self.is_sqlite else _postgresql(url, isolation_level="AUTOCOMMIT")
+        # They are kept here and not by the library, whose bound would have others wait for one that is never given
+        # back: there are at most three for each thread that serves.
+        self._readers = (
+            self.engine if self.is_sqlite else _postgresql(url, isolation_level="AUTOCOMMIT", pool_size=0)
+        )
         # Waiting on a lock in the process is fair and wakes at once; SQLite's busy timeout sleeps.
         self._writer = threading.Lock()
         self._gathered: dict[Put, _Gathered] = {}
@@ -670,7 +675,9 @@ def _is_closed(connection: Any) -> bool:
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
         return _postgresql(url)
-    engine = create_engine(url, connect_args={"check_same_thread": False}, hide_parameters=True)
+    engine = create_engine(
+        url, connect_args={"check_same_thread": False}, hide_parameters=True, poolclass=QueuePool, pool_size=0
+    )
     if engine.url.database:
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
 

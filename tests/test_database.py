@@ -70,6 +70,24 @@ def test_what_many_readers_add_at_once_is_committed_together_and_in_order(databa
     assert kept(database) == [(str(thread), thread * 10 + n) for thread in range(8) for n in range(3)]
 
 
+def test_readers_who_come_at_once_wait_for_no_connection_that_another_keeps(database):
+    """Ten threads, each of which asks two things at once as nobody, then one as somebody."""
+    told = (("kind", "borough"), ("account", "a-nurse"))
+    together = threading.Barrier(10, timeout=15)
+
+    def ask():
+        together.wait()
+        with database.reading() as one, database.reading() as other:
+            together.wait()
+            assert one.scalar(select(1)) == other.scalar(select(1)) == 1
+        with database.reading(told) as connection:
+            together.wait()
+            return connection.scalar(select(1))
+
+    with ThreadPoolExecutor(10) as pool:
+        assert [each.result(timeout=20) for each in [pool.submit(ask) for _ in range(10)]] == [1] * 10
+
+
 def test_rows_that_cannot_be_kept_are_told_to_their_thread_alone(database):
     database.add(put, [row("stands", 1)])
     slow = Slow(database, others=3)

@@ -30,19 +30,17 @@ def test_a_connection_that_the_server_has_closed_is_not_used_again(database):
     assert len(kept(database)) == 2
 
 
-@pytest.mark.parametrize("ask", [Database.reading, Database.writing])
-def test_who_finds_every_connection_in_use_is_told_to_come_again(database, ask):
-    for engine in (database.engine, database._readers):
-        engine.pool._timeout = 0.05
+def test_a_writer_who_finds_every_connection_in_use_is_told_to_come_again(database):
+    database.engine.pool._timeout = 0.05
     with ExitStack() as held:
 
         def take_them_all():
             for _ in range(100):
-                held.enter_context(ask(database))
+                held.enter_context(database.writing())
 
         with pytest.raises(Unavailable):
             take_them_all()
-    with ask(database) as connection:
+    with database.writing() as connection:
         assert connection.exec_driver_sql("SELECT 1").scalar() == 1
 
 
