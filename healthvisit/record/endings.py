@@ -160,19 +160,21 @@ def listed(record: Record) -> list[Listed]:
             )
             .order_by(here.ended_at.desc(), here.id.desc())
         )
-        return [
-            Listed(
-                row.ending,
-                row.id,
-                next(iter((patient := loads(row.body)).get("name", ())), {}),
-                row.borough,
-                Ending(row.ended_on, row.reason, *_whereabouts(inside, patient, row)),
-                row.ended_by,
-                instants.from_micros(row.ended_at),
-                bool(row.answered),
-            )
-            for row in rows
-        ]
+        return [_told(inside, row) for row in rows]
+
+
+def _told(inside: Inside, row: Row[*tuple[Any, ...]]) -> Listed:
+    patient = loads(row.body)
+    return Listed(
+        row.ending,
+        row.id,
+        next(iter(patient.get("name", ())), {}),
+        row.borough,
+        Ending(row.ended_on, row.reason, *_whereabouts(inside, patient, row)),
+        row.ended_by,
+        instants.from_micros(row.ended_at),
+        bool(row.answered),
+    )
 
 
 def _whereabouts(inside: Inside, patient: JSON, row: Row[*tuple[Any, ...]]) -> tuple[str | None, str | None]:
