@@ -68,6 +68,12 @@ def test_what_was_opened_in_an_emergency_is_kept_where_one_scope_names_no_boroug
     assert reach.narrowed(whole, parse(bury), "r") == replace(whole, opened=frozenset())
 
 
+def test_who_works_for_no_borough_gets_none_by_a_scope_that_names_one():
+    tag = f"_tag={BOROUGH_SYSTEM}|{BOROUGHS['bury']}"
+    found = reach.narrowed(BoroughReach(frozenset(), TODAY), parse(f"user/*.rs?{tag}"), "r")
+    assert found.limits("Patient") == ()
+
+
 def test_of_a_child_opened_in_an_emergency_what_a_category_gives_stays_beside_a_borough():
     opened = replace(a_requester(boroughs=["bury"]), opened=frozenset({"a"}))
     boroughs = frozenset({BOROUGHS["bury"]})

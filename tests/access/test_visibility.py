@@ -276,3 +276,21 @@ def test_a_value_that_is_not_true_is_no_value_that_is_hidden():
     assert visibility.hidden_in("Patient", sent) is None
     assert visibility.hidden_in("Patient", sent | {"text": {"status": "generated", "div": "x"}}) is None
     assert visibility.hidden_in("Patient", sent | {"telecom": [{"value": "1"}]}) == "telecom"
+
+
+@pytest.mark.parametrize(
+    ("type_", "hidden"),
+    [
+        ("Observation", {"subject": {"display": "Anna"}}),
+        ("Observation", {"category": [{"id": "a"}]}),
+        ("Observation", {"component": [{"code": {"id": "a"}}, {"id": "b"}]}),
+        # Shapes that no such element has: nothing of them is shown, whatever words are in them.
+        ("Observation", {"subject": "a reference, start and end"}),
+        ("Observation", {"effectivePeriod": 5}),
+        ("Observation", {"category": {"text": "a"}}),
+        ("Patient", {"identifier": 5}),
+    ],
+)
+def test_of_what_is_hidden_whole_nothing_is_left_in_its_place(type_, hidden):
+    body = {"resourceType": type_, "id": "a"}
+    assert visibility.parents_view(type_, body | hidden) == body

@@ -1,6 +1,6 @@
 """Every rule of reach taken away or turned round in turn, in a copy of the tree: the tests must notice each.
 
-    scripts/mutants [--room access|predicate|all] [--count N [--seed N]] [--quick] [--processes N]
+    scripts/mutants [--room access|visibility|predicate|all ...] [--count N [--seed N]] [--quick] [--processes N]
 
 A mutant that no test notices is printed with its file and line. One that behaves as the product does stands in
 equivalent.json with the reason; an entry there that no mutant bears any more is told too. Ends with 1 where either
@@ -28,11 +28,16 @@ from typing import NamedTuple
 from tests.mutants.made import Mutant, mutants
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = {"access": sorted((ROOT / "healthvisit" / "access").glob("*.py")),
-         "predicate": [ROOT / "healthvisit" / "record" / "predicate.py"]}  # fmt: skip
+_SHOWN = ROOT / "healthvisit" / "access" / "visibility.py"
+ROOMS = {
+    "access": sorted({*(ROOT / "healthvisit" / "access").glob("*.py")} - {_SHOWN}),
+    "visibility": [_SHOWN],
+    "predicate": [ROOT / "healthvisit" / "record" / "predicate.py"],
+}
 # The tests that guard reach, fastest first: the first that fails ends the mutant.
 QUICK = {
     "access": ["tests/access", "tests/record/test_predicate.py"],
+    "visibility": ["tests/access", "tests/record/test_predicate.py"],
     "predicate": ["tests/record/test_predicate.py"],
 }
 WHOLE = ["tests/reach", "tests/record/test_record.py", "tests/record/test_history.py", "tests/record/test_audit.py",
@@ -227,13 +232,13 @@ def _tests(room: str, quick: bool) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--room", choices=[*ROOMS, "all"], default="all")
+    parser.add_argument("--room", nargs="+", choices=[*ROOMS, "all"], default=["all"])
     parser.add_argument("--count", type=int)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--processes", type=int, default=1)
     asked = parser.parse_args()
-    rooms = list(ROOMS) if asked.room == "all" else [asked.room]
+    rooms = list(ROOMS) if "all" in asked.room else asked.room
     work = chosen(rooms, asked.count, asked.seed)
     begun, survivors, number = time.monotonic(), [], 0
     with tempfile.TemporaryDirectory() as folder:
