@@ -294,3 +294,10 @@ def test_a_value_that_is_not_true_is_no_value_that_is_hidden():
 def test_of_what_is_hidden_whole_nothing_is_left_in_its_place(type_, hidden):
     body = {"resourceType": type_, "id": "a"}
     assert visibility.parents_view(type_, body | hidden) == body
+
+
+@pytest.mark.parametrize("rule", ["modifierExtension", "implicitRules"])
+def test_what_must_be_read_by_a_rule_that_the_view_cannot_carry_is_not_shown(rule):
+    body = {"resourceType": "Observation", "id": "a", "status": "final"}
+    assert visibility.parents_view("Observation", body) == body
+    assert visibility.parents_view("Observation", body | {rule: "urn:a"}) is None
