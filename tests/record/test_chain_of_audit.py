@@ -355,8 +355,10 @@ def test_what_was_written_before_the_chain_began_is_told_apart(database):
     with database.writing() as connection:
         connection.exec_driver_sql("drop table audit_anchor")
         connection.exec_driver_sql("drop index ix_audit_event_stream_place")
+        # On PostgreSQL a policy asks for one of them; policies are put anew by the upgrade.
+        with_policies = "" if database.is_sqlite else " cascade"
         for column in ("boroughs", "stream", "place", "before", "hash"):
-            connection.exec_driver_sql(f"alter table audit_event drop column {column}")
+            connection.exec_driver_sql(f"alter table audit_event drop column {column}{with_policies}")
     alembic.command.stamp(configuration, "0005")
     alembic.command.upgrade(configuration, "0006")
     write(database, 3)
