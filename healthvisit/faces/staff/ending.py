@@ -49,15 +49,6 @@ class TakingUp(Schema):
     ending = fields.Str(required=True, validate=validate.Length(min=1, max=64))
 
 
-class _Faulty(Exception):
-    """A form that cannot be taken: what is wrong, by field."""
-
-    def __init__(self, faults: dict[str, str], status: int) -> None:
-        super().__init__()
-        self.faults = faults
-        self.status = status
-
-
 @blueprint.get("/endings")
 @door.admits(*LEADS)
 def ended() -> Response:
@@ -73,7 +64,7 @@ def checking() -> Response:
         number, ending = _asked(sent)
         with door.record() as record:
             child = reviews.checked(record, _child(record, number), ending)
-    except _Faulty as error:
+    except typed.Faulty as error:
         return _page(error.status, faults=error.faults, sent=sent)
     except (Conflict, Forbidden, Unprocessable) as error:
         return _refused(error, sent)
@@ -98,7 +89,7 @@ def end() -> AnyResponse:
         number, ending = _asked(sent)
         with door.record(writing=True) as record:
             endings.end(record, _child(record, number), ending)
-    except _Faulty as error:
+    except typed.Faulty as error:
         return _page(error.status, faults=error.faults, sent=sent)
     except (Conflict, Forbidden, Unprocessable) as error:
         return _refused(error, sent)
@@ -128,7 +119,7 @@ def _sent() -> dict[str, str]:
 
 
 def _asked(sent: dict[str, str]) -> tuple[str, Ending]:
-    """NHS number and what is to be written. Raises _Faulty."""
+    """NHS number and what is to be written. Raises typed.Faulty."""
     form = EndingForm().load(sent)
     number, on = typed.number(form["nhs_number"]), typed.day(sent, "day")
     where, service = typed.lines(form["where"]), typed.lines(form["service"])
@@ -144,17 +135,17 @@ def _asked(sent: dict[str, str]) -> tuple[str, Ending]:
     }
     told = {field: str(text) for field, text in faults.items() if text}
     if told or on is None:
-        raise _Faulty(told, 400)
+        raise typed.Faulty(told, 400)
     return number, Ending(on, form["reason"], where or None, service or None)
 
 
 def _child(record: Record, number: str) -> str:
-    """Id of the child within reach who has the number. Raises _Faulty for none, and for two."""
+    """Id of the child within reach who has the number. Raises typed.Faulty for none, and for two."""
     found = moves.with_number(record, number)
     if len(found) != 1:
         told = "No child" if not found else "More than one child"
         fault = {"nhs_number": f"{told} of your service has this NHS number"}
-        raise _Faulty(fault, 404 if not found else 409)
+        raise typed.Faulty(fault, 404 if not found else 409)
     return found[0]
 
 

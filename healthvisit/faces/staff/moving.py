@@ -48,15 +48,6 @@ class Answering(Schema):
     reason = fields.Str(load_default="")
 
 
-class _Faulty(Exception):
-    """A form that cannot be taken: what is wrong, by field."""
-
-    def __init__(self, faults: dict[str, str], status: int = 400) -> None:
-        super().__init__()
-        self.faults = faults
-        self.status = status
-
-
 @blueprint.get("/moves")
 @door.admits(*STAFF)
 def moving() -> Response:
@@ -126,7 +117,7 @@ def _done(
     try:
         with door.record(writing=True) as record:
             do(record)
-    except _Faulty as error:
+    except typed.Faulty as error:
         return _page(error.status, faults=error.faults, sent=sent)
     except (Conflict, Forbidden, Unprocessable) as error:
         faults = {_FIELDS.get(issue.expression, field): issue.diagnostics for issue in error.issues}
@@ -135,11 +126,11 @@ def _done(
 
 
 def _child(record: Record, number: str) -> str:
-    """Id of the child within reach who has the number. Raises _Faulty for none, and for two."""
+    """Id of the child within reach who has the number. Raises typed.Faulty for none, and for two."""
     found = moves.with_number(record, number)
     if len(found) != 1:
         told = "No child" if not found else "More than one child"
-        raise _Faulty(
+        raise typed.Faulty(
             {"nhs_number": f"{told} of your service has this NHS number"}, 404 if not found else 409
         )
     return found[0]
@@ -157,14 +148,14 @@ def _form(schema: Schema, sent: dict[str, str]) -> dict[str, str]:
     try:
         return dict(schema.load(sent))
     except ValidationError as error:
-        raise _Faulty(dict.fromkeys(map(str, error.messages_dict), "Check this field")) from None
+        raise typed.Faulty(dict.fromkeys(map(str, error.messages_dict), "Check this field")) from None
 
 
 def _refuse_faults(asked: dict[str, str | bool]) -> None:
-    """asked: by field, what is wrong with it, else False. Raises _Faulty."""
+    """asked: by field, what is wrong with it, else False. Raises typed.Faulty."""
     faults = {field: str(told) for field, told in asked.items() if told}
     if faults:
-        raise _Faulty(faults)
+        raise typed.Faulty(faults)
 
 
 def _page(

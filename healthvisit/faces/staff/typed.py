@@ -1,7 +1,16 @@
-"""What people type into the forms of this face, as values."""
+"""What people type into the forms of this face, as values, and what is wrong with it."""
 
 from collections.abc import Mapping
 from datetime import date
+
+
+class Faulty(Exception):
+    """A form that cannot be taken: what is wrong, by field."""
+
+    def __init__(self, faults: dict[str, str], status: int = 400) -> None:
+        super().__init__()
+        self.faults = faults
+        self.status = status
 
 
 def day(sent: Mapping[str, str], name: str) -> date | None:
