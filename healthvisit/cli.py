@@ -836,7 +836,7 @@ def demo(context: click.Context, children: int, url: str | None, port: int) -> N
 
     os.environ["HEALTHVISIT_MODE"] = "demo"
     os.environ["HEALTHVISIT_BASE_URL"] = f"http://127.0.0.1:{port}"
-    os.environ["HEALTHVISIT_CLOCK_OFFSET_DAYS"] = str(_clock_offset_days(datetime.now(LONDON).date()))
+    os.environ["HEALTHVISIT_CLOCK_OFFSET_DAYS"] = str(_clock_offset_days(datetime.now(UTC).date()))
     if url is not None:
         os.environ["HEALTHVISIT_DATABASE_URL"] = url
     shell = context.obj = Shell()

@@ -61,7 +61,8 @@ def seed(
     """
     if demo.stand(database):
         return demo.SIGN_INS
-    at = datetime.combine(as_at, time(9), LONDON)
+    # The first moment of the day: whenever the demonstration is first met, nothing in it is yet to come.
+    at = datetime.combine(as_at, time(), LONDON)
     seeding = _Seeding(database, definitions, at, f"{children}/{as_at}")
     staff = seeding.staff(children)
     world = World(as_at, scoring.form_windows(definitions.pack))

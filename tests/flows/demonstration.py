@@ -38,7 +38,11 @@ STAFF_APP, STAFF_SCOPE = "staff-app", "user/*.cruds"
 def fill(database: Database, definitions: Definitions, secrets: Path, *, children: int) -> None:
     """Into a database that has its tables: the definitions, two apps of health visitors, invented children."""
     with the_record.opened(
-        database, builders.a_requester("service"), definitions=definitions, at=builders.NOW, writing=True
+        database,
+        builders.a_requester("service"),
+        definitions=definitions,
+        at=datetime.combine(DEMO_DAY, datetime.min.time(), UTC),
+        writing=True,
     ) as record:
         record.load_definitions(definitions)
     with database.writing() as connection:
