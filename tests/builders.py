@@ -44,7 +44,12 @@ BOROUGHS = {
     "wigan": "E08000010",
 }
 # The forms and the versions that stand in fhir/, the second with the practice pack's wording.
-FORMS = {"six-to-eight-week-review": "1.0.0", "two-year-review": "1.0.0-practice.1"}
+FORMS = {
+    "new-birth-review": "1.0.0",
+    "six-to-eight-week-review": "1.0.0",
+    "one-year-review": "1.0.0",
+    "two-year-review": "1.0.0-practice.1",
+}
 DOMAINS = ("communication", "gross-motor", "fine-motor", "problem-solving", "personal-social")
 
 # The most a role's apps are given.
@@ -216,7 +221,7 @@ def a_response(
             for domain in DOMAINS
         ]
         items.append({"linkId": "asq3", "item": [_choice("asq3-form", "asq3-form", form), *domains]})
-    else:
+    elif questionnaire != "one-year-review":
         items.append({"linkId": "feeding", "item": [_choice("feeding-status", "feeding-status", "totally")]})
     found: JSON = {
         "resourceType": "QuestionnaireResponse",

@@ -11,8 +11,13 @@ from healthvisit.programme.pathway import Event, Outcome
 
 LONDON = ZoneInfo("Europe/London")
 REVIEW = f"{CANONICAL}/CodeSystem/review"
-# Which form belongs to which review; the others have none yet.
-FORMS = {"six-to-eight-week": "six-to-eight-week-review", "two-year": "two-year-review"}
+# Which form belongs to which review; the antenatal contact is of a child who has no record yet.
+FORMS = {
+    "new-birth": "new-birth-review",
+    "six-to-eight-week": "six-to-eight-week-review",
+    "one-year": "one-year-review",
+    "two-year": "two-year-review",
+}
 
 
 def review_of(encounter: JSON) -> str | None:

@@ -36,6 +36,8 @@ from healthvisit.reviews.arrival import BOROUGH_RETURN
 from healthvisit.reviews.reading import bodies, chunks
 
 REVIEWS = ("antenatal", "new-birth", "six-to-eight-week", "one-year", "two-year")
+# Reviews whose class rests on their answers; of the others no source says what a record of them needs.
+GATED = ("six-to-eight-week", "two-year")
 COVERED = REVIEWS[1:]
 DIGITISATION = f"{CANONICAL}/Measure/digitisation"
 GREATER_MANCHESTER = "Organization/greater-manchester"
@@ -119,7 +121,7 @@ def _boroughs(record: Record, quarter: Quarter, on: date) -> dict[str, _Borough]
     contacts = _contacts(record, quarter, on)
     forms = _forms(record, [each.encounter for each in contacts if each.has_form])
     for each in contacts:
-        form = forms.get(each.encounter, _Form(None, each.review not in encounters.FORMS))
+        form = forms.get(each.encounter, _Form(None, each.review not in GATED))
         found = capture_class(
             each.mode,
             contact_ended_at=each.ended_at,
@@ -206,15 +208,18 @@ def _forms(record: Record, contacts: Sequence[str]) -> dict[str, _Form]:
 def is_complete(response: JSON, definitions: Definitions) -> bool:
     """Whether the answers that its review needs are there: the gate before class A and B (domain facts 8.2).
 
-    6 to 8 weeks: feeding status known. 2 years: the form is named and all five domains have points.
+    6 to 8 weeks: feeding status known. 2 years: the form is named and all five domains have points. The forms
+    of the other reviews need no answer; a form that is not ours is never complete.
     """
     answers = by_link_id(response)
     form = response["questionnaire"].partition("|")[0].rpartition("/")[2]
     if form == encounters.FORMS["six-to-eight-week"]:
         feeding = answers.get("feeding-status")
         return feeding is not None and isinstance(feeding.value, Coding) and feeding.value.code != "unknown"
-    counted = scoring.score(answers, definitions.pack)
-    return form == encounters.FORMS["two-year"] and counted is not None and counted.is_complete
+    if form == encounters.FORMS["two-year"]:
+        counted = scoring.score(answers, definitions.pack)
+        return counted is not None and counted.is_complete
+    return form in encounters.FORMS.values()
 
 
 # The borough's own return

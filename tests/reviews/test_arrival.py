@@ -123,6 +123,17 @@ def test_feeding_at_six_to_eight_weeks_becomes_a_coded_observation(definitions):
     assert feeding["valueCodeableConcept"]["coding"][0]["display"] == "Totally breastfed"
 
 
+def test_what_a_family_says_of_its_home_stays_in_the_form_and_becomes_no_result(definitions):
+    def answered(encounter):
+        response = a_response(CHILD, encounter, questionnaire="new-birth-review", weight="3.410")
+        smoking = {"valueCoding": code_of("stated-answer", "prefers-not-to-say")}
+        home = {"linkId": "home", "item": [{"linkId": "smoking-at-home", "answer": [smoking]}]}
+        return {**response, "item": [*response["item"], home]}
+
+    found = observations(arrival.complete(a_sent_review(review="new-birth", response=answered), definitions))
+    assert [each["code"]["text"] for each in found] == ["Weight", "Is the baby having breast milk now?"]
+
+
 def test_results_are_released_when_the_health_visitor_shares_the_form(definitions):
     shared = a_sent_review(response=lambda encounter: a_response(CHILD, encounter, released=True))
     kept = a_sent_review(response=lambda encounter: a_response(CHILD, encounter, released=False))

@@ -85,7 +85,8 @@ def test_the_dates_between_which_each_review_can_be_done_stand_beside_the_child(
     done = yates["reviews"][3]
     assert (done["state"], done["done_on"]) == ("done-on-time", "2019-11-04")
     assert done["encounter"].startswith("Encounter/")
-    assert done["questionnaire"] is None
+    assert done["questionnaire"] == "one-year-review"
+    assert yates["reviews"][0]["questionnaire"] is None, "an antenatal contact has no form"
 
 
 def test_the_document_says_whose_it_is_and_what_day_it_is_for(team, carried):
@@ -96,7 +97,9 @@ def test_the_document_says_whose_it_is_and_what_day_it_is_for(team, carried):
     assert found["organization"]["reference"] == "Organization/bury-health-visiting"
     assert found["organization"]["borough"] == "E08000002"
     assert {form["id"] for form in found["questionnaires"]} == {
+        "new-birth-review",
         "six-to-eight-week-review",
+        "one-year-review",
         "two-year-review",
     }
     assert found["pack"]["id"] == "practice"

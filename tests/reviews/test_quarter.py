@@ -82,13 +82,9 @@ class Town:
                 visit["extension"].append(extension("recorded-at", valueDateTime=recorded_at))
             entries.append(an_entry(visit, full_url=contact))
             if form:
-                name = "two-year-review" if review == "two-year" else "six-to-eight-week-review"
+                name = f"{review}-review"
                 entries.append(
-                    an_entry(
-                        a_response(child, contact, questionnaire=name, authored=recorded_at, weight=None)
-                        if asq3 is None
-                        else a_response(child, contact, authored=recorded_at, asq3=asq3)
-                    )
+                    an_entry(a_response(child, contact, questionnaire=name, authored=recorded_at, asq3=asq3))
                 )
         self.write(*entries)
 
@@ -251,6 +247,16 @@ def test_a_review_without_a_form_of_ours_is_judged_by_when_it_was_first_recorded
     town.close()
     classes = town.area().digitisation.classes
     assert (classes["A"], classes["B"]) == (8, 9)
+
+
+def test_the_form_of_a_review_that_needs_no_answer_tells_when_it_was_recorded(town):
+    town.reviewed(8, review="new-birth", born="2021-01-20", recorded="10:50")
+    town.reviewed(9, review="new-birth", born="2021-01-20", recorded="12:00", recorded_on="2021-02-09")
+    town.reviewed(10, review="one-year")
+    town.returned(new_birth=17, one_year=10)
+    town.close()
+    classes = town.area().digitisation.classes
+    assert (classes["A"], classes["B"]) == (18, 9)
 
 
 def test_declined_reviews_are_not_counted(town):

@@ -65,6 +65,38 @@ def test_a_six_to_eight_week_review_of_the_tablet_is_stored_with_its_feeding(tab
     assert standing(tablet, child, "six-to-eight-week")["state"] == "done-on-time"
 
 
+@pytest.mark.parametrize(
+    ("review", "answers", "results"),
+    [
+        (
+            "new-birth",
+            {
+                "weight": "3.410",
+                "feeding-status": "totally",
+                "hearing": "result-awaited",
+                "safer-sleep": "yes",
+            },
+            {"Weight", "Is the baby having breast milk now?"},
+        ),
+        (
+            "one-year",
+            {"weight": "9.4", "length": "74.0", "dentist": "no", "smoking-at-home": "not-asked"},
+            {"Weight", "Length"},
+        ),
+    ],
+)
+def test_what_is_measured_becomes_results_and_what_the_family_says_stays_in_the_form(
+    tablet, caseload, review, answers, results
+):
+    child = child_of(caseload, "Bilal")
+    encounter = sent(tablet, caseload, a_draft(child, review, answers=answers))
+    assert {each["code"]["text"] for each in observations(tablet, encounter)} == results
+    (form,) = tablet.get(f"/fhir/QuestionnaireResponse?encounter={encounter}").json["entry"]
+    told = {item["linkId"] for group in form["resource"]["item"] for item in group["item"]}
+    assert told == set(answers)
+    assert standing(tablet, child, review)["done_on"] == "2021-02-14"
+
+
 @pytest.mark.parametrize("mode", ["transcribed", "document", "paper-only"])
 def test_a_review_that_was_on_paper_is_recorded_as_such(tablet, caseload, mode):
     child = child_of(caseload, "Ada")
