@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, insert, or_, select, update
 
 from healthvisit.access.requester import STAFF, Requester
 from healthvisit.access.scopes import Letter
@@ -199,7 +199,7 @@ def awaiting(record: Record) -> list[Offer]:
         rows = inside.connection.execute(
             _offers(inside).add_columns(resource_version.c.body).where(asked)
         ).all()
-        outstanding = _outstanding(inside.connection, [row.child_rid for row in rows])
+        outstanding = _outstanding(inside, [row.child_rid for row in rows])
         found = [each for row in rows for each in _told(row, boroughs, outstanding.get(row.child_rid, ()))]
         # Somebody was told who this child is, who does not answer for it yet.
         inside.events.extend(
@@ -221,7 +221,7 @@ def _answers(borough: ColumnElement[str], on: date) -> ColumnElement[bool]:
     )
 
 
-def _told(row: Row[Any], boroughs: frozenset[str], open_papers: Sequence[bool]) -> Iterator[Offer]:
+def _told(row: Row[Any], boroughs: frozenset[str], open_papers: Sequence["_Open"]) -> Iterator[Offer]:
     patient: JSON = loads(row.body)
     told = Offer(
         row.id,
@@ -234,13 +234,13 @@ def _told(row: Row[Any], boroughs: frozenset[str], open_papers: Sequence[bool]) 
         to_borough=row.to_borough,
         offered_at=instants.from_micros(row.offered_at),
         # Even the number would tell of a paper that is kept from them.
-        outstanding=sum(row.restricted_handed_over or not restricted for restricted in open_papers),
+        outstanding=sum(row.restricted_handed_over or not each.restricted for each in open_papers),
         restricted_handed_over=row.restricted_handed_over,
     )
     whole = replace(
         told,
         from_borough=row.from_borough,
-        outstanding=len(open_papers),
+        outstanding=sum(each.readable for each in open_papers),
         child=row.child,
         reason=row.reason,
         note=row.note,
@@ -375,12 +375,24 @@ def _borough(inside: Inside, to: str) -> str:
     return borough
 
 
-def _outstanding(connection: Connection, children: Sequence[int]) -> Mapping[int, Sequence[bool]]:
-    """Of each open task and request whether it is restricted, by child."""
+class _Open(NamedTuple):
+    """An open task or request. readable: by the requester, who answers for the child."""
+
+    restricted: bool
+    readable: bool
+
+
+def _outstanding(inside: Inside, children: Sequence[int]) -> Mapping[int, Sequence[_Open]]:
+    """Open tasks and requests by child."""
     if not children:
         return {}
-    rows = connection.execute(
-        select(resource.c.child_rid, resource.c.restricted, resource_version.c.body)
+    rows = inside.connection.execute(
+        select(
+            resource.c.child_rid,
+            resource.c.restricted,
+            inside.readable().label("readable"),
+            resource_version.c.body,
+        )
         .join(
             resource_version,
             (resource_version.c.rid == resource.c.rid) & (resource_version.c.version == resource.c.version),
@@ -391,11 +403,11 @@ def _outstanding(connection: Connection, children: Sequence[int]) -> Mapping[int
             resource.c.deleted.is_(False),
         )
     )
-    found: dict[int, list[bool]] = {}
+    found: dict[int, list[_Open]] = {}
     for row in rows:
         body = loads(row.body)
         if body.get("status") in _OUTSTANDING[body["resourceType"]]:
-            found.setdefault(row.child_rid, []).append(row.restricted)
+            found.setdefault(row.child_rid, []).append(_Open(row.restricted, bool(row.readable)))
     return found
 
 

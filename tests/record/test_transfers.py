@@ -176,10 +176,15 @@ def test_a_restricted_task_is_counted_only_where_it_comes_along(handed_over, out
                 "for": {"reference": child.reference},
             },
         )
-    offered(enter, child, hand_over_restricted=handed_over)
+    id_ = offered(enter, child, hand_over_restricted=handed_over)
     (told,) = waiting(enter, SALFORDS)
     assert (told.outstanding, told.restricted_handed_over) == (outstanding, handed_over)
     assert waiting(enter, BURYS)[0].outstanding == 1
+    # Nor is it counted when the child has come, and goes on.
+    answered(enter, transfers.accept, id_, SALFORDS)
+    assert [each.outstanding for each in waiting(enter, SALFORDS)] == [outstanding]
+    offered(enter, child, by=SALFORDS, to="Organization/wigan-health-visiting")
+    assert [each.outstanding for each in waiting(enter, SALFORDS)] == [outstanding, outstanding]
 
 
 def test_a_child_is_offered_once(enter, child):
