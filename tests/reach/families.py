@@ -71,7 +71,10 @@ class Written:
 
 @dataclass(frozen=True)
 class Family:
-    """One child. episodes: (borough, start, end). marked: where it lives is kept hidden; who protects it writes."""
+    """One child. episodes: (borough, start, end). marked: where it lives is kept hidden; who protects it writes.
+
+    restricted: it has restricted papers too.
+    """
 
     name: str
     episodes: tuple[tuple[str, date, date | None], ...]
@@ -81,6 +84,7 @@ class Family:
     extra: bool = False
     released: bool = True
     marked: bool = False
+    restricted: bool = False
 
 
 def _always(borough: str) -> tuple[tuple[str, date, date | None], ...]:
@@ -96,18 +100,18 @@ FAMILIES = (
     Family("xo", _always("bolton"), "bolton", number=101, extra=True),
     Family("xs", _always("salford"), "salford", number=103, extra=True),
     Family("xb", _always("bury"), "bury", number=202, extra=True),
-    Family("o1", _always("bolton"), "bolton", rich=True),
-    Family("b1", _always("bury"), "bury", rich=True, number=101),
-    Family("s1", _always("salford"), "salford", rich=True),
-    Family("b2", _always("bury"), "bury"),
+    Family("o1", _always("bolton"), "bolton", rich=True, restricted=True),
+    Family("b1", _always("bury"), "bury", rich=True, number=101, restricted=True),
+    Family("s1", _always("salford"), "salford", rich=True, restricted=True),
+    Family("b2", _always("bury"), "bury", restricted=True),
     Family("o2", _always("bolton"), "bolton"),
     Family("b3", _always("bury"), "bury", number=103, released=False),
     Family("s2", _always("salford"), "salford", number=202),
-    Family("m1", _moves("bury", "salford"), "bury"),
-    Family("m2", _moves("salford", "bury"), "salford"),
-    Family("m3", _moves("bolton", "bury"), "bolton"),
-    Family("m4", _moves("salford", "bolton"), "salford"),
-    Family("q1", _always("bury"), "bury", rich=True, marked=True),
+    Family("m1", _moves("bury", "salford"), "bury", restricted=True),
+    Family("m2", _moves("salford", "bury"), "salford", restricted=True),
+    Family("m3", _moves("bolton", "bury"), "bolton", restricted=True),
+    Family("m4", _moves("salford", "bolton"), "salford", restricted=True),
+    Family("q1", _always("bury"), "bury", rich=True, marked=True, restricted=True),
     Family("q2", _moves("bury", "salford"), "bury", marked=True),
     Family("n1", (), "bury"),
     Family("n2", (), "bolton"),
@@ -159,6 +163,8 @@ def _of_child(family: Family) -> Iterator[Written]:
             name = f"{family.name} {type_} {number}"
             yield _written(name, type_, first, body, at=ENTERED + timedelta(hours=1), **of)
             names.append(name)
+    if family.restricted:
+        yield from _restricted(family, first, names, of)
     last = family.episodes[-1][0] + lead if family.episodes else first
     if last == first:
         return
@@ -169,6 +175,34 @@ def _of_child(family: Family) -> Iterator[Written]:
         yield _written(f"{family.name} {type_} 1", type_, last, after[0], at=SINCE, **of)
         yield _written(f"{family.name} {type_} after", type_, last, after[1], at=SINCE, **of)
     yield _written(f"{family.name} Flag 1", "Flag", last, None, at=SINCE, **of)
+
+
+# Restricted papers, each with the marks of its versions. What has none is restricted by what it is about.
+_RESTRICTED: tuple[tuple[str, tuple[str | None, ...]], ...] = (
+    ("Encounter", ("V",)),
+    ("Observation", (None,)),
+    ("Provenance", (None,)),
+    ("Condition", (None, "R")),
+    ("Flag", ("R", None)),
+    ("Task", ("R",)),
+    ("ServiceRequest", ("V", "R")),
+    ("DocumentReference", ("R",)),
+)
+
+
+def _restricted(family: Family, writer: str, names: list[str], of: dict[str, Any]) -> Iterator[Written]:
+    visit = f"{family.name} Encounter restricted"
+    for type_, marks in _RESTRICTED:
+        for number, mark in enumerate(marks):
+            body = paper(family, type_, 1, names, 3 + number)
+            if type_ == "Observation":
+                body["encounter"] = {"reference": f"Encounter/@{visit}"}
+            if type_ == "Provenance":
+                body["target"] = [{"reference": f"Encounter/@{visit}"}]
+            if mark is not None:
+                body["meta"] = {"security": [{"system": CONFIDENTIALITY, "code": mark}]}
+            at = ENTERED + timedelta(hours=2 + number)
+            yield _written(f"{family.name} {type_} restricted", type_, writer, body, at=at, **of)
 
 
 def papers(family: Family, type_: str, names: list[str]) -> Iterator[JSON]:
@@ -374,6 +408,8 @@ def world(steps: Iterable[Written]) -> World:
         ]
         if family.marked:
             found.marked.add(family.name)
+    # Names of papers that are restricted. Each is written after those that it is about.
+    hidden: set[str] = set()
     for step in steps:
         key = step.type, step.paper
         if key not in found.papers:
@@ -384,9 +420,19 @@ def world(steps: Iterable[Written]) -> World:
             )
         paper_ = found.papers[key]
         author = BOROUGHS.get(step.names or step.writer.split()[0])
-        paper_.versions.append(Version(author, categories(step.body), step.body is None))
+        if step.body is not None and step.type not in ("Patient", "EpisodeOfCare"):
+            (hidden.add if _is_restricted(step.body, hidden) else hidden.discard)(step.paper)
+        paper_.versions.append(
+            Version(author, categories(step.body), step.body is None, step.paper in hidden)
+        )
         paper_.released = _released(step.body)
     return found
+
+
+def _is_restricted(body: JSON, hidden: set[str]) -> bool:
+    """By its own mark, or by that of what it names."""
+    marks = {each["code"] for each in body.get("meta", {}).get("security", ())}
+    return bool(marks & {"R", "V"} or _named(body) & hidden)
 
 
 def categories(body: JSON | None) -> frozenset[str]:
@@ -473,7 +519,8 @@ def _fates(
 ) -> list[str]:
     """What may become of a paper in the twin, so that its asker sees no difference."""
     if is_seen:
-        return ["behind"] if is_parents else ["same"]
+        # Versions before it may be hidden: they read otherwise.
+        return ["behind"] if is_parents else ["same", "other"]
     found = ["same", "other", "other"]
     if step.type not in ("Provenance", "MeasureReport"):
         found.append("more")

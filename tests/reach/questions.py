@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from healthvisit.exact_json import JSON, dumps, loads
 from tests.builders import BOROUGHS
-from tests.reach.families import canary
+from tests.reach.families import CONFIDENTIALITY, canary
 from tests.reach.families import places as _places
 from tests.reach.served import BASE, Answered, Asked, Told
 
@@ -455,6 +455,9 @@ class Questions:
         body: JSON = loads(dumps(self.random.choice(own or pool)))
         body.pop("id")
         body.pop("meta", None)
+        if self.random.random() < 0.1:
+            # What is marked takes what is about it along, whoever wrote that.
+            body["meta"] = {"security": [{"system": CONFIDENTIALITY, "code": self.random.choice("RV")}]}
         references = [
             holder for holder, key in _places(body) if key == "reference" and isinstance(holder[key], str)
         ]

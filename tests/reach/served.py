@@ -64,8 +64,9 @@ class Caller:
 
     def asker(self) -> Asker:
         """As the oracle is asked what to hide. Whoever shows no token is a parent of nobody. An administrator sees
-        what was done with the children of a borough, though not with what: all that its staff sees stays alike."""
-        roles = {None: "parent", "administrator": "health-visitor"}
+        what was done with the children of a borough, also with restricted papers, though not with what: all that
+        those who protect them see stays alike."""
+        roles = {None: "parent", "administrator": "safeguarding-lead"}
         return Asker(
             roles.get(self.role, str(self.role)),
             self.scopes or "patient/*.rs",
