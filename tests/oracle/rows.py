@@ -129,3 +129,48 @@ def _antenatal(draw, on) -> list[dict]:
             {**_seen(draw, on + draw.randint(-60, 60) * DAY), "weeks": weeks if known else None, "days": rest}
         )
     return found
+
+
+def reviews(size: int, seed: int) -> list[dict]:
+    """Reviews of one quarter by the ten boroughs' teams, with times around the limit and around midnight."""
+    draw = random.Random(seed + 2)
+    found = []
+    for _ in range(size):
+        ended = datetime.datetime(2021, 1, 1, draw.choice((0, 9, 22, 23)), 30, tzinfo=datetime.UTC)
+        ended += draw.randrange(90) * DAY
+        late = draw.choice((-90, -1, 0, 1, 60, 119, 120, 121, 240, 1440, 100_000))
+        found.append(
+            {
+                "team": draw.choice(BOROUGHS),
+                "kind": draw.choice(tuple(_SINCE_BIRTH)),
+                "result": draw.choices(("completed", "declined", "no-access"), (90, 5, 5))[0],
+                "how": draw.choices(
+                    ("point-of-care", "transcribed", "document", "paper-only", "unknown"), (70, 10, 8, 8, 4)
+                )[0],
+                "ended": ended if draw.random() < 0.95 else None,
+                # The device's own clock may stand in another zone.
+                "typed": (ended + datetime.timedelta(minutes=late)).astimezone(
+                    datetime.timezone(datetime.timedelta(hours=draw.choice((0, 1))))
+                )
+                if draw.random() < 0.95
+                else None,
+                "full": draw.random() < 0.9,
+            }
+        )
+    return found
+
+
+def returns(found: list[dict], seed: int) -> dict[tuple[str, str], int]:
+    """The boroughs' own totals: as many as are known here, more, fewer, none; some boroughs sent none."""
+    draw = random.Random(seed + 3)
+    told = {}
+    for borough in BOROUGHS:
+        if draw.random() < 0.3:
+            continue
+        for kind in _SINCE_BIRTH:
+            known = sum(
+                row["team"] == borough and row["kind"] == kind and row["result"] == "completed"
+                for row in found
+            )
+            told[borough, kind] = max(0, known + draw.choice((-3, -1, 0, 0, 1, 2, 40)))
+    return told
