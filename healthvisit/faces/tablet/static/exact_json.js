@@ -4,7 +4,7 @@
  * FHIR asks that the precision of a decimal be kept: https://hl7.org/fhir/R4/datatypes.html#decimal
  */
 
-const NUMBER = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?$/;
+const NUMBER = /^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$/;
 
 /** A decimal by its digits. Throws RangeError for text that is not a FHIR decimal. */
 export class Decimal {
