@@ -1040,6 +1040,21 @@ def test_a_completed_form_has_what_is_required_and_nothing_switched_off(
     assert places(response, definitions) == [f"QuestionnaireResponse.{place}" for place in expected]
 
 
+@pytest.mark.parametrize(
+    ("feeding", "is_asked"),
+    [([], True), (["breast"], True), (["breast", "formula"], False), (["formula"], False)],
+)
+def test_what_is_asked_unless_an_answer_is_given_is_asked_while_none_is(
+    feeding: list[str], is_asked: bool, definitions: Definitions
+):
+    how = {"linkId": "feeding", "type": "string", "repeats": True}
+    unless = {"question": "feeding", "operator": "!=", "answerString": "formula"}
+    why = {"linkId": "why", "type": "string", "required": True, "enableWhen": [unless]}
+    given = [{"linkId": "feeding", "answer": [{"valueString": each} for each in feeding]}] if feeding else []
+    found = issues(a_form(how, why, answers=given), definitions)
+    assert [issue.code for issue in found] == (["required"] if is_asked else [])
+
+
 # Bundles
 
 

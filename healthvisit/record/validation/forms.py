@@ -34,7 +34,6 @@ _ANSWERS: Mapping[str, tuple[str, ...]] = {
 }
 _COMPARED: Mapping[str, Callable[[Any, Any], bool]] = {
     "=": operator.eq,
-    "!=": operator.ne,
     ">": operator.gt,
     "<": operator.lt,
     ">=": operator.ge,
@@ -289,6 +288,9 @@ def _true(condition: JSON, given: Given) -> bool:
     if condition["operator"] == "exists":
         return bool(answers) is bool(wanted)
     compared, key = _COMPARED.get(condition["operator"]), _key(name, wanted)
+    if condition["operator"] == "!=":
+        # R4 asks that no answer is equal, so it holds for an unanswered question too.
+        return key not in answers
     if compared is None:
         return False
     try:
