@@ -2,6 +2,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from healthvisit.programme.dates import Quarter
 from healthvisit.programme.national.values import (
@@ -79,6 +81,25 @@ def test_a_visit_before_birth_or_after_death_does_not_count_and_on_the_day_of_de
     assert _both(_seen(_visit(-1))) == (0, 0)
     assert _both(_seen(_visit(10), died_on=BORN_ON + timedelta(days=9))) == (0, 0)
     assert _both(_seen(_visit(10), died_on=BORN_ON + timedelta(days=10))) == (1, 0)
+
+
+VISITS = st.builds(
+    _visit,
+    st.integers(-1, 70),
+    outcome=st.sampled_from(["completed", "declined", "no-access"]),
+    mode=st.sampled_from(["face-to-face", "remote", "unknown"]),
+    by=st.sampled_from(["health-visitor", "family-nurse", "other", "unknown"]),
+)
+
+
+@given(st.lists(st.lists(VISITS, max_size=4), max_size=3))
+def test_no_child_is_counted_twice_nor_both_counted_and_unknown(visits):
+    children = [_seen(*each) for each in visits]
+    early, late = c2(children, Q4), c3(children, Q4)
+    assert early.denominator == late.denominator == len(children)
+    assert early.numerator + late.numerator <= len(children)
+    for found in (early, late):
+        assert found.numerator + found.unknown <= found.denominator
 
 
 def test_twins_are_two_children():
