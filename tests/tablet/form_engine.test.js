@@ -69,6 +69,19 @@ test("an unanswered question is no fault, and a choice outside the list is one",
   assert.equal(engine.fault(itemOf(sixToEightWeekReview, "feeding-status"), "bottle") === null, false);
 });
 
+test("a number is compared with its limits digit for digit", () => {
+  const fine = { ...weight, raw: { ...weight.raw, extension: weight.raw.extension.slice(0, 3) } };
+  assert.match(engine.fault(fine, "40.000001"), /between 0.2 and 40 kg/);
+  assert.equal(engine.fault(fine, "40.000000"), null);
+});
+
+test("words are held to the length the form gives them, counted in characters", () => {
+  const notes = itemOf(sixToEightWeekReview, "plan-notes");
+  const short = { ...notes, raw: { ...notes.raw, maxLength: 3 } };
+  assert.equal(engine.fault(short, " 𝒜𝒷𝒸 "), null);
+  assert.match(engine.fault(short, "𝒜𝒷𝒸𝒹"), /too long: 3 characters at most/);
+});
+
 test("an answer that a form requires is asked for", () => {
   assert.match(engine.fault({ ...weight, required: true }, ""), /Enter an answer: Weight/);
 });

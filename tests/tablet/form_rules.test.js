@@ -18,8 +18,16 @@ for (const name of readdirSync(folder).sort()) {
       assert.deepEqual(brief(found.questions), each.questions ?? []);
       if (each.enabled) assert.deepEqual(found.enabled, each.enabled);
       const told = [...found.missing, ...found.faults, ...found.questions];
-      if (each.says) assert.deepEqual(told.map(({ text }) => text), each.says);
-      if (each.at) assert.deepEqual(told.map(({ expression }) => expression), each.at);
+      if (each.says)
+        assert.deepEqual(
+          told.map(({ text }) => text),
+          each.says,
+        );
+      if (each.at)
+        assert.deepEqual(
+          told.map(({ expression }) => expression),
+          each.at,
+        );
     });
   }
   for (const each of changed ?? []) {

@@ -1,11 +1,13 @@
 // @ts-check
 /**
  * A Questionnaire, read: which sections and items it has, what is wrong with an answer, and answers as a
- * QuestionnaireResponse. Plain values in and out; an answer is kept as the text that was typed or the code chosen.
+ * QuestionnaireResponse. Plain values in and out; an answer is kept as the text that was typed or the code chosen. What
+ * a form allows is judged by form_rules.js, as the server judges it; here are the words beside the field.
  * https://hl7.org/fhir/R4/questionnaire.html
  */
 
 import { Decimal } from "./exact_json.js";
+import { faultOfValue, sentence, unlikelihoods } from "./form_rules.js";
 
 const EXTENSION = "http://hl7.org/fhir/StructureDefinition/";
 const OWN = "https://healthvisit.example/fhir/StructureDefinition/";
@@ -19,6 +21,7 @@ const OWN = "https://healthvisit.example/fhir/StructureDefinition/";
  * @property {string} [text]
  * @property {string} [prefix]
  * @property {boolean} [required]
+ * @property {number} [maxLength]
  * @property {Extension[]} [extension]
  * @property {{valueCoding?: Coding}[]} [answerOption]
  * @property {RawItem[]} [item]
@@ -39,6 +42,7 @@ const OWN = "https://healthvisit.example/fhir/StructureDefinition/";
  * @property {number | null} unlikelyAbove
  * @property {number | null} places most digits after the point
  * @property {Coding[]} options
+ * @property {RawItem} raw as the form has it
  *
  * @typedef {{id: string, title: string, notices: string[], items: Item[]}} Section one screen
  * @typedef {Record<string, string>} Answers by linkId; what was not answered is absent
@@ -83,6 +87,7 @@ function readItem(raw) {
     unlikelyAbove: number(`${OWN}unlikely-above`),
     places: number(`${EXTENSION}maxDecimalPlaces`),
     options: (raw.answerOption ?? []).flatMap((option) => (option.valueCoding ? [option.valueCoding] : [])),
+    raw,
   };
 }
 
@@ -113,15 +118,17 @@ export function fault(item, answer) {
       ? null
       : `Choose an answer from the list: ${item.text}`;
   }
-  if (item.kind === "text") return null;
+  if (item.kind === "text") {
+    const code = faultOfValue(item.raw, "valueString", answer.trim());
+    return code === null ? null : sentence(item.raw, code);
+  }
   const text = decimalText(answer);
   if (text === null) return `${item.text} must be a number${item.unit ? ` in ${item.unit}` : ""}`;
-  const places = text.split(".")[1]?.length ?? 0;
-  if (item.places !== null && places > item.places) {
+  const code = faultOfValue(item.raw, "valueDecimal", new Decimal(text));
+  if (code === "too-many-digits") {
     return `${item.text} can have ${item.places} ${item.places === 1 ? "digit" : "digits"} after the point at most`;
   }
-  const value = Number(text);
-  if ((item.least !== null && value < item.least) || (item.greatest !== null && value > item.greatest)) {
+  if (code !== null) {
     return `${item.text} must be between ${item.least ?? "0"} and ${item.greatest ?? "any"} ${item.unit ?? ""}`.trim();
   }
   return null;
@@ -135,12 +142,7 @@ export function fault(item, answer) {
 export function isUnlikely(item, answer) {
   if (item.kind !== "decimal" || answer === undefined || fault(item, answer) !== null) return false;
   const text = decimalText(answer);
-  if (text === null) return false;
-  const value = Number(text);
-  return (
-    (item.unlikelyBelow !== null && value < item.unlikelyBelow) ||
-    (item.unlikelyAbove !== null && value > item.unlikelyAbove)
-  );
+  return text !== null && unlikelihoods(item.raw, "valueDecimal", new Decimal(text)).length > 0;
 }
 
 /**

@@ -231,7 +231,7 @@ function parts(number) {
  * @param {number | Decimal} one
  * @param {number | Decimal} other
  */
-export function compareNumbers(one, other) {
+function compareNumbers(one, other) {
   const [first, second] = [parts(one), parts(other)];
   const least = Math.min(first.exponent, second.exponent);
   const [left, right] = [first, second].map(({ digits, exponent }) => digits * 10n ** BigInt(exponent - least));
@@ -239,7 +239,7 @@ export function compareNumbers(one, other) {
 }
 
 /** Digits after the point, as it is written. @param {number | Decimal} number */
-export function places(number) {
+function places(number) {
   return Math.max(0, -parts(number).exponent);
 }
 
@@ -630,8 +630,8 @@ function said(item, path, code, expression) {
   return { path, code, text: sentence(item, code), expression };
 }
 
-/** @param {JSON} item @param {string} code */
-function sentence(item, code) {
+/** The sentence of a fault; it speaks of the form and never of the answer. @param {JSON} item @param {string} code */
+export function sentence(item, code) {
   const text = item.text ?? item.linkId;
   const unit = unitWords(item);
   const number = (/** @type {string} */ url) => `${extension(item, url)}${unit ? ` ${unit}` : ""}`;
