@@ -56,6 +56,7 @@ OTHERS: dict[str, Says] = {
     "tablet.shell": Says("the tablet's page"),
     "tablet.signed_in": Says("where the sign-in page sends a code", asked=("code", "state", "iss", "error")),
     "tablet.manifest": Says("the tablet's manifest", "application/manifest+json", done=(200, 304)),
+    "tablet.growth_reference": Says("what the growth charts are drawn from", PLAIN, done=(200, 304)),
     "tablet.service_worker": Says("the tablet's service worker", "text/javascript"),
     "tablet.static": Says("a file of the tablet", "*/*", done=(200, 304)),
     "tablet.caseload": Says("what one health visitor's tablet carries", PLAIN),

@@ -14,6 +14,7 @@ from flask import Blueprint, Response, render_template, send_from_directory
 from healthvisit.access.requester import STAFF
 from healthvisit.exact_json import dumps
 from healthvisit.faces import door, layout
+from healthvisit.programme import growth
 from healthvisit.record.errors import Forbidden
 from healthvisit.reviews import caseload as caseloads
 
@@ -24,6 +25,7 @@ blueprint = Blueprint(
 HERE = Path(__file__).parent
 STATIC = HERE / "static"
 ASSETS = Path(layout.__file__).parent / "static"
+GROWTH = Path(growth.__file__).with_name("growth.json")
 
 # A licence text or a type declaration is served to who asks, and is no part of the page.
 _KEPT = {".js", ".css", ".png", ".svg"}
@@ -58,6 +60,13 @@ def service_worker() -> Response:
     return Response(head + code, content_type="text/javascript; charset=utf-8")
 
 
+@blueprint.get("/growth.json")
+@door.open_to_all
+def growth_reference() -> Response:
+    """What the growth charts are drawn from, so that a measurement is placed without a signal."""
+    return send_from_directory(GROWTH.parent, GROWTH.name)
+
+
 @blueprint.get("/caseload")
 @door.admits(*STAFF)
 def caseload() -> Response:
@@ -71,6 +80,7 @@ def precache() -> tuple[str, list[str]]:
     """The build's name and every address that the page needs without a signal."""
     found = {"/tablet/": HERE / "templates" / "tablet" / "shell.html"}
     found["/tablet/manifest.webmanifest"] = STATIC / "manifest.webmanifest"
+    found["/tablet/growth.json"] = GROWTH
     for path in sorted(STATIC.rglob("*")):
         if path.suffix in _KEPT and path.name != "service_worker.js":
             found[f"/tablet/static/{path.relative_to(STATIC).as_posix()}"] = path

@@ -60,6 +60,13 @@ def test_a_file_that_is_missing_is_missing_and_never_a_page(app):
         assert b"app.js" not in answer.data
 
 
+def test_the_growth_reference_is_there_without_a_sign_in_and_without_a_signal(app):
+    with app.test_client().get("/tablet/growth.json") as answer:
+        assert answer.status_code == 200
+        assert answer.json.keys() == {"weight", "length", "head"}
+    assert "/tablet/growth.json" in views.precache()[1]
+
+
 def test_the_app_can_be_put_on_the_home_screen(app):
     with app.test_client().get("/tablet/manifest.webmanifest") as answer:
         assert answer.mimetype == "application/manifest+json"
@@ -88,6 +95,8 @@ def test_a_health_visitor_gets_her_caseload_and_nothing_may_keep_it(tablet):
     assert carried["as_at"] == "2021-02-15"
     assert carried["pack"]["notice"]
     assert {each["id"] for each in carried["questionnaires"]} == {
+        "new-birth-review",
         "six-to-eight-week-review",
+        "one-year-review",
         "two-year-review",
     }

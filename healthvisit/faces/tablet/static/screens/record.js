@@ -2,12 +2,13 @@
 /** Recording one review: about the contact, one section at a time, check answers, send. Kept after every answer. */
 
 import { DOMAINS, adjustedAge, domainScore, formsFor, itemWording } from "../asq3.js";
-import { civilDate, clockTime } from "../civil.js";
+import { age, civilDate, clockTime } from "../civil.js";
 import { h, hidden } from "../dom.js";
 import { begun, contactFaults, draftFaults, hasAnswers, pages, startedAt, statement } from "../draft.js";
 import { write } from "../exact_json.js";
 import { answerWords, decimalText, fault, isUnlikely, sections } from "../form_engine.js";
 import { button, dateInput, errorSummary, input, question, radios, summaryList } from "../forms.js";
+import { measureOf, place, readings, reference, withChart } from "../growth.js";
 import { queued } from "../outbox.js";
 import { canBeRecorded } from "../pathway.js";
 import { fullName } from "../patient.js";
@@ -21,6 +22,7 @@ import { zoneTag } from "./results.js";
  * @typedef {import("../app.js").Screen} Screen
  * @typedef {import("../notebook.js").Draft} Draft
  * @typedef {import("../form_engine.js").Section} Section
+ * @typedef {import("../form_engine.js").Item} Item
  * @typedef {import("../draft.js").Fault} Fault
  * @typedef {import("../dom.js").Content} Content
  *
@@ -117,7 +119,9 @@ function draw(recording, name, changing, faults) {
     const found = section ? sectionFaults(section, now) : contactFaults(now, name, bounds);
     if (found.length) return show(app, draw(recording, name, changing, found));
     const doubtful = section?.items.find(
-      (item) => isUnlikely(item, now.answers[item.linkId]) && now.confirmed[item.linkId] !== now.answers[item.linkId],
+      (item) =>
+        (isUnlikely(item, now.answers[item.linkId]) || isOnNoChart(recording, item)) &&
+        now.confirmed[item.linkId] !== now.answers[item.linkId],
     );
     if (doubtful) return show(app, interruption(recording, name, changing, doubtful, goOn));
     const rest = pages(now, recording.questionnaire);
@@ -332,6 +336,10 @@ function sectionPage(recording, section, faults) {
   const live = h("div", { class: "hv-score", role: "status" });
   const score = () => domain && live.replaceChildren(...scoreLine(recording, domain));
   score();
+  const charted = section.items.filter((item) => measureOf(item.linkId));
+  const places = new Map(charted.map(({ linkId }) => [linkId, h("p", { class: "hv-growth", role: "status" })]));
+  const compare = () => charted.forEach((item) => places.get(item.linkId)?.replaceChildren(growthWords(recording, item)));
+  if (charted.length) void reference().then((found) => (chart = found)).then(compare);
   const title = sectionTitle(recording, section);
   return {
     title,
@@ -349,7 +357,7 @@ function sectionPage(recording, section, faults) {
             h("a", { href: `${base}/asq3` }, "Choose the questionnaire"),
           )
         : null,
-      ...section.items.map((item) =>
+      ...section.items.flatMap((item) => [
         question(item, {
           answer: answers[item.linkId],
           given: (answer) => {
@@ -360,12 +368,14 @@ function sectionPage(recording, section, faults) {
               item.kind === "choice",
             );
             score();
+            compare();
           },
           fault: faultOf(faults, item.linkId),
           wording: wording(recording, item),
           advice: item.linkId === "asq3-form" ? formAdvice(recording) : null,
         }),
-      ),
+        places.get(item.linkId) ?? null,
+      ]),
       domain ? live : null,
     ],
   };
@@ -378,13 +388,61 @@ function wording({ caseload, draft }, item) {
   return words && number ? `${number}. ${words}` : null;
 }
 
-/** Which form fits the child's age on the day. @param {Open} recording */
-function formAdvice({ app, caseload, child, draft }) {
+/** The day of the contact; today while it is not stated. @param {Open} recording */
+function dayOf({ app, draft }) {
   const started = startedAt(draft().contact);
-  const on = started ? civilDate(started) : app.today;
+  return started ? civilDate(started) : app.today;
+}
+
+/** @param {Open} recording */
+function gestationDays({ child: { gestation } }) {
+  return gestation ? gestation.weeks * 7 + gestation.days : null;
+}
+
+/** @type {import("../growth.js").Reference | null} null until it is read */
+let chart = null;
+
+/** Where a number stands, at the age that is read first. @param {Open} recording @param {Item} item */
+function growthOf(recording, item) {
+  const { patient } = recording.child;
+  const [measure, sex] = [measureOf(item.linkId), withChart(patient.gender)];
+  const answer = recording.draft().answers[item.linkId];
+  const on = dayOf(recording);
+  if (!chart || !measure || !sex || answer === undefined || fault(item, answer) !== null) return [];
+  const value = Number(decimalText(answer));
+  if (!(value > 0) || on < patient.birthDate) return [];
+  const child = { born: patient.birthDate, sex, gestationDays: gestationDays(recording) };
+  return readings(chart, child, measure, value, on);
+}
+
+/** Whether no child of this age has such a number. @param {Open} recording @param {Item} item */
+function isOnNoChart(recording, item) {
+  return growthOf(recording, item)[0]?.z === Infinity;
+}
+
+/** @param {Open} recording @param {Item} item */
+function growthWords(recording, item) {
+  const found = growthOf(recording, item);
+  if (found.length === 0) return "";
+  if (found[0].z === Infinity) return "No child of this age has this measurement. Check the unit and the decimal point.";
+  const words = found.map(({ line, z }) => {
+    const at = place(z);
+    return found.length === 1
+      ? `${at[0].toUpperCase()}${at.slice(1)}.`
+      : `At the ${line === "corrected" ? "corrected age" : "age since birth"}: ${at}.`;
+  });
+  const isYoung = age(recording.child.patient.birthDate, dayOf(recording)).months < 24;
+  if (isYoung && gestationDays(recording) === null) words.push("How early the child was born is not recorded.");
+  return words.join(" ");
+}
+
+/** Which form fits the child's age on the day. @param {Open} recording */
+function formAdvice(recording) {
+  const { caseload, child } = recording;
+  const on = dayOf(recording);
   if (on < child.patient.birthDate) return null;
-  const { gestation, patient } = child;
-  const days = gestation ? gestation.weeks * 7 + gestation.days : null;
+  const { patient } = child;
+  const days = gestationDays(recording);
   const age = adjustedAge(patient.birthDate, on, days);
   const chronological = adjustedAge(patient.birthDate, on, null);
   if (age === null || chronological === null) return null;
@@ -459,7 +517,9 @@ function interruption(recording, name, changing, item, goOn) {
           h(
             "p",
             null,
-            `At the ${review.title.toLowerCase()}, a ${what} ${usual.join(" or ")} is unlikely. Check the unit and the decimal point.`,
+            isOnNoChart(recording, item)
+              ? "No child of this age has this measurement. Check the unit and the decimal point."
+              : `At the ${review.title.toLowerCase()}, a ${what} ${usual.join(" or ")} is unlikely. Check the unit and the decimal point.`,
           ),
           h(
             "div",
