@@ -1,9 +1,10 @@
 """Canaries: words that stand in one place alone, looked for in every byte that leaves.
 
 Every name, address, telephone, note, answer of a form, narrative, attachment and code of the families (families.py) is
-a canary. Each kind of caller goes through the service; all that comes back, with what is logged and printed
-meanwhile, is searched for canaries and NHS numbers that this caller may not have, whatever they are wrapped in, and for
-passwords, tokens and what they are kept as. Which canaries a caller may have is told by the oracle.
+a canary, and so is why somebody offered a child or opened it in an emergency. Each kind of caller goes through the
+service; all that comes back, with what is logged and printed meanwhile, is searched for canaries and NHS numbers that
+this caller may not have, whatever they are wrapped in, and for passwords, tokens and what they are kept as. Which
+canaries a caller may have is told by the oracle.
 """
 
 import base64
@@ -23,10 +24,10 @@ from healthvisit.accounts import keys
 from healthvisit.exact_json import JSON, dumps, loads
 from tests import builders
 from tests.reach import families, oracle
-from tests.reach.families import CANARY, PARENTS_SEE, Written
+from tests.reach.families import CANARY, PARENTS_SEE, Deed, Written
 from tests.reach.questions import Questions
 from tests.reach.served import CALLERS, Answered, Asked, Caller, Told
-from tests.reach.twin_worlds import First, Side, first_world
+from tests.reach.twin_worlds import First, Side, coming, first_world
 
 NHS_NUMBER = re.compile(r"(?<!\d)999\d{7}(?!\d)")
 _ENCODED = re.compile(rb"[A-Za-z0-9+/_-]{24,}={0,2}")
@@ -74,9 +75,9 @@ def texts(body: bytes) -> Iterator[str]:
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
-def places(steps: Iterable[Written]) -> dict[str, str]:
+def places(steps: Iterable[Written], deeds: Iterable[Deed]) -> dict[str, str]:
     """Where each word stands."""
-    found: dict[str, str] = {}
+    found = {word: deed.name for deed in deeds for word in words(deed.words)}
     for step in steps:
         for name, element in (step.body or {}).items():
             for word in _words_of({name: element}):
@@ -84,10 +85,10 @@ def places(steps: Iterable[Written]) -> dict[str, str]:
     return found
 
 
-def allowed(steps: Iterable[Written], caller: Caller) -> set[str]:
+def allowed(steps: Iterable[Written], deeds: Iterable[Deed], caller: Caller) -> set[str]:
     """Words that the caller may have, by the oracle."""
-    steps = tuple(steps)
-    told, asker = families.world(steps), replace(caller.asker(), role=caller.role or "parent")
+    steps, deeds = tuple(steps), tuple(deeds)
+    told, asker = families.world(steps, deeds), replace(caller.asker(), role=caller.role or "parent")
     by_search = {type_: oracle.search(told, asker, type_) for type_ in oracle.TYPES}
     found: set[str] = set()
     numbers: dict[str, int] = {}
@@ -107,7 +108,25 @@ def allowed(steps: Iterable[Written], caller: Caller) -> set[str]:
                     each for each in body["identifier"] if each["system"] == builders.NHS_NUMBER
                 ]
         found |= _words_of(body)
+    for deed in deeds:
+        found |= _of_deed(told, asker, deed, steps)
     return found
+
+
+def _of_deed(told: oracle.World, asker: oracle.Asker, deed: Deed, steps: Iterable[Written]) -> set[str]:
+    """Why it was done; and who the child is, for those whom it is offered to."""
+    if deed.what == "open":
+        is_told = oracle.followed(told, asker, deed.child) and asker.role == "safeguarding-lead"
+        return words(deed.words) if is_told and not deed.mistaken else set()
+    match oracle.offered(told, asker, told.offers[deed.name]):
+        case "all":
+            return words(deed.words)
+        case "that it comes":
+            patients = [each for each in steps if each.type == "Patient" and each.child == deed.child]
+            body = patients[-1].body or {}
+            numbers = [each for each in body["identifier"] if each["system"] == builders.NHS_NUMBER]
+            return _words_of({"name": body["name"], "identifier": numbers})
+    return set()
 
 
 def _words_of(value: JSON) -> set[str]:
@@ -120,7 +139,8 @@ class Search:
     def __init__(self, folder: Path, *, seed: int) -> None:
         self.folder, self.seed = folder, seed
         self.steps = families.first(families.everything())
-        self.places = places(self.steps)
+        self.deeds = families.first(families.deeds())
+        self.places = places(self.steps, self.deeds)
         self.leaks: list[Leak] = []
         self.answers: dict[str, int] = {}
         self.found: dict[str, set[str]] = {}
@@ -145,7 +165,7 @@ class Search:
         told: Told = side.receive()
         side.send("secrets", None)
         secrets = side.receive()
-        may_have = allowed(self.steps, caller)
+        may_have = allowed(self.steps, self.deeds, caller)
 
         def ask(asked: list[Asked]) -> list[Answered]:
             side.send("ask", asked)
@@ -185,6 +205,17 @@ class Search:
         }
         for answer in answered:
             seen |= {each["resource"]["id"] for each in loads(answer.body).get("entry", ())}
+        # Pages, and what is done with children beside what is written of them.
+        listed, *_ = ask(
+            [
+                Asked(0, "GET", "/fhir/$transfers"),
+                *(
+                    Asked(0, "GET", path, credential="cookie")
+                    for path, methods in sorted(openapi["paths"].items())
+                    if "get" in methods and "{" not in path and not path.startswith("/fhir")
+                ),
+            ]
+        )
         patients = [id_ for type_, id_ in sorted(told.versions) if type_ == "Patient"]
         ask([Asked(0, "GET", f"/fhir/Patient/{id_}/$everything") for id_ in patients])
         ask([Asked(0, "GET", f"/fhir/{type_}/_history", "_count=1000") for type_ in types])
@@ -199,7 +230,13 @@ class Search:
             told.versions,
         )
         return Questions(
-            capability, openapi, (known, known), seen, open_types, Random(f"{self.seed} {caller.name}")
+            capability,
+            openapi,
+            (known, known),
+            seen,
+            open_types,
+            Random(f"{self.seed} {caller.name}"),
+            coming(listed),
         )
 
     def _look(self, caller: str, may_have: set[str], secrets: set[str], where: str, body: bytes) -> None:

@@ -2,7 +2,8 @@
 
 Each paper is told twice: as the JSON that is written, and as a paper of the oracle, which says who may see it.
 Wherever a word, a code, an address or a number of its own may stand, a canary stands: a text that stands nowhere else
-and names its place. `twin` tells the same again, but for what one asker may not see.
+and names its place. Beside what is written, children are offered to other boroughs, and opened in an emergency.
+`twin` tells the same again, but for what one asker may not see.
 
 A paper is known here by its name ("o1 Observation 2"); "@name" stands where its id will.
 """
@@ -17,13 +18,13 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from healthvisit.exact_json import JSON, loads
 from tests import builders
 from tests.builders import BOROUGHS, NOW, TODAY
 from tests.reach import oracle
-from tests.reach.oracle import Asker, Episode, Paper, Version, World
+from tests.reach.oracle import Asker, Episode, Offer, Paper, Version, World
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "record/search/examples"
 BORN = date(2019, 1, 15)
@@ -67,6 +68,30 @@ class Written:
     child: str | None = None
     names: str | None = None
     extra: bool = False
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What was done with a child beside what is written of it. what: "offer", or "open": in an emergency.
+
+    by: the borough that did it. to, state, restricted: of an offer, what became of it (oracle.Offer). words: why, as
+    a person wrote it. mistaken: by another day of birth, and refused. extra: in the twin alone.
+    """
+
+    name: str
+    what: str
+    child: str
+    by: str
+    to: str = ""
+    state: str = "offered"
+    restricted: bool = False
+    mistaken: bool = False
+    extra: bool = False
+    words: str = ""
+    at: datetime = SINCE
+
+
+_Step = TypeVar("_Step", Written, Deed)
 
 
 @dataclass(frozen=True)
@@ -118,6 +143,38 @@ FAMILIES = (
 )
 TEAMS = ("bury", "salford", "bolton")
 
+# Of each child one offer at most is open.
+_DEEDS = (
+    Deed("offer of s1", "offer", "s1", "salford", "bolton", restricted=True),
+    Deed("offer of o1", "offer", "o1", "bolton", "salford"),
+    Deed("offer of o2", "offer", "o2", "bolton", "bury"),
+    Deed("offer of b2", "offer", "b2", "bury", "wigan"),
+    Deed("offer of s2", "offer", "s2", "salford", "bury", "declined"),
+    Deed("offer of b1", "offer", "b1", "bury", "salford", "withdrawn"),
+    Deed("offer of q2", "offer", "q2", "salford", "bolton"),
+    Deed("offer of m2", "offer", "m2", "bury", "stockport"),
+    Deed("past offer of m1", "offer", "m1", "bury", "salford", "accepted"),
+    Deed("past offer of m2", "offer", "m2", "salford", "bury", "accepted"),
+    Deed("past offer of m3", "offer", "m3", "bolton", "bury", "accepted", restricted=True),
+    Deed("past offer of m4", "offer", "m4", "salford", "bolton", "accepted", restricted=True),
+    Deed("offer of m1", "offer", "m1", "salford", "wigan", extra=True),
+    Deed("offer of m4", "offer", "m4", "bolton", "oldham", extra=True),
+    Deed("offer of b3", "offer", "b3", "bury", "trafford", extra=True),
+    Deed("offer of m3", "offer", "m3", "bury", "stockport", "declined", extra=True),
+    # Two boroughs may hold one number; of these children one does.
+    *(Deed(f"opening of {child}", "open", child, by) for child, by in (
+        ("b2", "oldham"), ("o1", "rochdale"), ("s1", "oldham"), ("m1", "rochdale"), ("m3", "oldham"),
+        ("n1", "oldham"), ("n2", "rochdale"), ("q2", "oldham"),
+    )),
+    *(Deed(f"opening of {child}", "open", child, by, extra=True) for child, by in (
+        ("o2", "oldham"), ("m2", "rochdale"), ("m4", "oldham"), ("q1", "rochdale"),
+    )),
+    *(Deed(f"second opening of {child}", "open", child, "tameside", extra=True) for child in ("o1", "s1", "b2", "m1")),
+    Deed("mistaken opening", "open", "o1", "oldham", mistaken=True),
+    *(Deed(f"mistaken opening of {child}", "open", child, "rochdale", mistaken=True, extra=True)
+      for child in ("b2", "s1", "o2")),
+)  # fmt: skip
+
 
 def canary(place: str) -> str:
     return f"canary{hashlib.sha256(place.encode()).hexdigest()[:16]}"
@@ -135,6 +192,17 @@ def everything() -> tuple[Written, ...]:
     # One second apart, those who came before a move before those who came after it.
     found.sort(key=lambda each: each.at)
     return tuple(replace(each, at=each.at + timedelta(seconds=number)) for number, each in enumerate(found))
+
+
+@lru_cache
+def deeds() -> tuple[Deed, ...]:
+    """What is done in both worlds, and in the twin alone, in order of time."""
+    # What is opened is open still.
+    begin = {"offer": SINCE + timedelta(minutes=45), "open": NOW - timedelta(hours=2)}
+    return tuple(
+        replace(each, words=f"Because {canary(each.name)}", at=begin[each.what] + timedelta(seconds=number))
+        for number, each in enumerate(_DEEDS)
+    )
 
 
 def _written(
@@ -399,7 +467,7 @@ def places(value: Any) -> Iterator[tuple[Any, Any]]:
 _TOLD = {type_: type_ for type_ in oracle.TYPES}
 
 
-def world(steps: Iterable[Written]) -> World:
+def world(steps: Iterable[Written], done: Iterable[Deed] = ()) -> World:
     """The oracle's sets. Ids there are the names here."""
     found = World(NOW, TODAY)
     for family in FAMILIES:
@@ -426,6 +494,15 @@ def world(steps: Iterable[Written]) -> World:
             Version(author, categories(step.body), step.body is None, step.paper in hidden)
         )
         paper_.released = _released(step.body)
+        if step.type == "Patient":
+            found.authors[str(step.child)] = author
+    for deed in done:
+        if deed.what != "offer":
+            continue
+        giver, taker = BOROUGHS[deed.by], BOROUGHS[deed.to]
+        found.offers[deed.name] = Offer(deed.child, giver, taker, deed.state, deed.restricted)
+        if deed.state == "accepted" and deed.restricted:
+            found.handed.setdefault(deed.child, set()).add(taker)
     return found
 
 
@@ -461,22 +538,27 @@ PARENTS_SEE = {
 }  # fmt: skip
 
 
-def first(steps: Iterable[Written]) -> list[Written]:
+def first(steps: Iterable[_Step]) -> list[_Step]:
     return [step for step in steps if not step.extra]
 
 
-def twin(steps: Iterable[Written], asker: Asker, seed: int) -> list[Written]:
+def twin(
+    steps: Iterable[Written], done: Iterable[Deed], asker: Asker, seed: int
+) -> tuple[list[Written], list[Deed]]:
     """The same as the asker may see it: what is hidden was added, left out, changed, changed again, taken back, or
-    moved to another borough."""
-    steps = tuple(steps)
-    told = world(steps)
+    moved to another borough; and was not done, or was done otherwise."""
+    steps, done = tuple(steps), tuple(done)
+    told = world(steps, first(done))
     random = Random(f"{seed} {asker}")
     referred = {name for step in steps for name in _named(step.body)}
     found_by_search = {type_: oracle.search(told, asker, type_) for type_ in oracle.TYPES}
     are_shown = {
         key: shown(told, asker, paper_, found_by_search[paper_.type]) for key, paper_ in told.papers.items()
     }
-    reached = {told.papers[key].child for key, numbers in are_shown.items() if numbers}
+    coming = {
+        each.child for each in told.offers.values() if oracle.offered(told, asker, each) == "that it comes"
+    }
+    reached = coming | {told.papers[key].child for key, numbers in are_shown.items() if numbers}
     away = {child for child in told.episodes if child not in reached and random.random() < 0.2}
     found: list[Written] = []
     fates: dict[str, str] = {}
@@ -488,9 +570,12 @@ def twin(steps: Iterable[Written], asker: Asker, seed: int) -> list[Written]:
             continue
         last = len(told.papers[key].versions)
         if step.paper not in fates:
-            fates[step.paper] = random.choice(
-                _fates(step, bool(are_shown[key]), last in are_shown[key], asker.role == "parent", referred)
+            ends = _fates(
+                step, bool(are_shown[key]), last in are_shown[key], asker.role == "parent", referred
             )
+            if step.child in coming and not are_shown[key]:
+                ends = _of_coming(told, told.papers[key], step.type, ends)
+            fates[step.paper] = random.choice(ends)
         fate = fates[step.paper]
         if fate == "away":
             continue
@@ -511,7 +596,48 @@ def twin(steps: Iterable[Written], asker: Asker, seed: int) -> list[Written]:
         is_there = not family.extra or family.name not in reached
         if family.name in moved and is_there and len(family.episodes) == 1 and random.random() < 0.4:
             found += _moved_away(family)
-    return sorted(found, key=lambda step: step.at)
+    there = [each for each in done if each.child not in away]
+    return sorted(found, key=lambda step: step.at), list(_done(there, told, asker, random))
+
+
+def _done(done: Iterable[Deed], told: World, asker: Asker, random: Random) -> Iterator[Deed]:
+    """What was done with children who are there: alike where the asker may be told of it."""
+    for deed in done:
+        is_told = oracle.followed(told, asker, deed.child) and not deed.mistaken
+        if deed.what == "offer":
+            as_it_was = Offer(deed.child, BOROUGHS[deed.by], BOROUGHS[deed.to], deed.state, deed.restricted)
+            is_told = is_told or oracle.offered(told, asker, as_it_was) != "nothing"
+        if is_told:
+            if not deed.extra:
+                yield deed
+            continue
+        fate = random.random()
+        if fate < 0.3:
+            continue
+        if fate < 0.7 and deed.what == "open":
+            yield replace(deed, words=f"Otherwise {canary(deed.words)}", by="stockport")
+        elif fate < 0.7:
+            open_ = deed.state != "accepted"
+            yield replace(
+                deed,
+                words=f"Otherwise {canary(deed.words)}",
+                to="trafford" if open_ else deed.to,
+                state=random.choice(("offered", "declined", "withdrawn")) if open_ else deed.state,
+                restricted=not deed.restricted,
+            )
+        else:
+            yield deed
+
+
+def _of_coming(told: World, paper_: Paper, type_: str, fates: list[str]) -> list[str]:
+    """Of a child who is offered to the asker: who it is, and how much is to be done that is not kept from them,
+    stay as they are."""
+    if type_ == "Patient":
+        return ["behind"]
+    handed = any(each.restricted for each in told.offers.values() if each.child == paper_.child)
+    if type_ in ("Task", "ServiceRequest") and (handed or not paper_.last.restricted):
+        return ["same", "other"]
+    return fates
 
 
 def _fates(

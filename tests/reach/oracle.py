@@ -77,11 +77,23 @@ class Paper:
         return self.versions[-1]
 
 
+@dataclass(frozen=True)
+class Offer:
+    """A child is given from one borough to another. state: offered, accepted, declined or withdrawn, lately.
+    restricted: with its restricted papers."""
+
+    child: str
+    giver: str
+    taker: str
+    state: str
+    restricted: bool = False
+
+
 @dataclass
 class World:
     """episodes: of each child. papers: by type and id. handed: boroughs to which the restricted papers of a child
-    were handed over. marked: children whose whereabouts are kept hidden. now: the instant of every question; today:
-    its day."""
+    were handed over. marked: children whose whereabouts are kept hidden. offers: by name. authors: who wrote last
+    of a child itself. now: the instant of every question; today: its day."""
 
     now: datetime
     today: date
@@ -89,6 +101,8 @@ class World:
     papers: dict[tuple[str, str], Paper] = field(default_factory=dict)
     handed: dict[str, set[str]] = field(default_factory=dict)
     marked: set[str] = field(default_factory=set)
+    offers: dict[str, Offer] = field(default_factory=dict)
+    authors: dict[str, str | None] = field(default_factory=dict)
 
     def answering(self, child: str | None) -> set[str]:
         return {each.borough for each in self.episodes.get(child or "", ()) if each.covers(self.today)}
@@ -386,6 +400,41 @@ def create(
     if _narrowed(asker) and not _fits(asker, type_, "c", _afterwards(world, asker, child), categories):
         return "refused"
     return "done"
+
+
+# What is done with a child beside what is written of it
+
+
+def offered(world: World, asker: Asker, offer: Offer) -> str:
+    """What the asker is told of an offer: "nothing"; of one of its own "that it was", when it tries to answer it;
+    "that it comes" (who the child is, and how much is still to be done); or "all"."""
+    if asker.role not in STAFF or not _allowed(asker, "Patient", "r"):
+        return "nothing"
+    if asker.patient not in (None, offer.child):
+        return "nothing"
+    mine = _boroughs(asker, "Patient", "r")
+    answering = world.answering(offer.child)
+    given, taken = (each in mine & answering for each in (offer.giver, offer.taker))
+    if taken if offer.state == "accepted" else given and offer.state != "withdrawn":
+        return "all"
+    if offer.state == "offered" and offer.taker in mine and offer.giver in answering:
+        return "that it comes"
+    return "that it was" if {offer.giver, offer.taker} & mine else "nothing"
+
+
+def followed(world: World, asker: Asker, child: str) -> bool:
+    """Whether the asker may be told what was done with a child, and by whom: where its borough answers, or where
+    nobody does, wrote last. An event alone is told to those who answer."""
+    if asker.role not in STAFF or asker.patient not in (None, child):
+        return False
+    mine = _boroughs(asker, "AuditEvent", "s")
+    return bool((world.answering(child) or {world.authors.get(child)}) & mine)
+
+
+def _boroughs(asker: Asker, type_: str, letter: str) -> frozenset[str]:
+    return frozenset[str]().union(
+        *(way.boroughs for way in _ways(asker, type_, letter) if not way.categories)
+    )
 
 
 # Children whose whereabouts are kept hidden: what of a body must not be shown

@@ -7,13 +7,14 @@ that an answer which depends on it would show; from what the caller sees; and fr
 import base64
 import json
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date
 from random import Random
 from typing import NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
 
 from healthvisit.exact_json import JSON, dumps, loads
-from tests.builders import BOROUGHS
+from tests.builders import BOROUGHS, organization
 from tests.reach.families import CONFIDENTIALITY, canary
 from tests.reach.families import places as _places
 from tests.reach.served import BASE, Answered, Asked, Told
@@ -43,6 +44,8 @@ RESULTS: tuple[tuple[str, str], ...] = (
     ("_filter", "name eq x"), ("_query", "all"), ("_text", "x"), ("_content", "x"), ("_list", "x"),
     ("_contained", "true"),
 )  # fmt: skip
+# With a right one a child is opened: nobody here was born on it.
+NOBODYS_BIRTHDAY = "2019-01-16"
 _WRITING = {"create", "update", "patch", "delete"}
 _KEPT = 400
 
@@ -57,7 +60,8 @@ class Cell(NamedTuple):
 class Questions:
     """For one caller. capability, openapi: as the running service tells them. worlds: what stands in each of the two.
 
-    seen: ids that the caller finds by searching. open_types: types that the caller may search.
+    seen: ids that the caller finds by searching. open_types: types that the caller may search. coming: ids of the
+    offers that the caller is told of.
     often: sorts of cells that deserve more than their turn: what may be done with a child's papers, what is searched
     for by many ways, pages and links.
     """
@@ -70,9 +74,10 @@ class Questions:
         seen: set[str],
         open_types: set[str],
         random: Random,
+        coming: Collection[str] = (),
     ) -> None:
         rest = capability["rest"][0]
-        self.random, self.seen, self.worlds = random, seen, worlds
+        self.random, self.seen, self.worlds, self.coming = random, seen, worlds, coming
         self.of = {each["type"]: each for each in rest["resource"]}
         self.kinds = {
             type_: {each["name"]: each["type"] for each in of.get("searchParam", ())}
@@ -155,6 +160,8 @@ class Questions:
         for path, methods in sorted(self.openapi["paths"].items()):
             if not path.startswith("/fhir") and "get" in methods:
                 yield Cell("", "page", path)
+            if path.startswith("/staff/") and "post" in methods:
+                yield Cell("", "form", path)
         for name in ("$export-status", "/introspect", "/token", "/revoke", "/authorize"):
             yield Cell("", "page", name)
         yield Cell("", "links followed")
@@ -222,6 +229,8 @@ class Questions:
                 )
             case "page":
                 return self._page(cell.parameter)
+            case "form":
+                return self._form(cell.parameter)
             case "links followed":
                 return self._followed()
         if interaction.startswith("$"):
@@ -474,10 +483,12 @@ class Questions:
         ask: list[tuple[str, str]] = []
         headers: tuple[tuple[str, str], ...] = ()
         path = f"/fhir/{type_}/{name}" if type_ else f"/fhir/{name}"
-        known = ("everything", "document")
+        known = ("everything", "document", "offer-transfer", "end-care")
         at_one = type_ and (name[1:] in known or (name != "$lastn" and chance < 0.5))
         if at_one:
-            path = f"/fhir/{type_}/{self._id(type_)}/{name}"
+            # Whose care ends is seen by nobody any more.
+            id_ = self._id_to_change(type_, "delete") if name == "$end-care" else self._id(type_)
+            path = f"/fhir/{type_}/{id_}/{name}"
         match name:
             case "$export":
                 headers = (("Prefer", "respond-async"),)
@@ -515,17 +526,78 @@ class Questions:
             case "$lookup":
                 system, _, code = self._value("Observation", "code").rpartition("|")
                 ask = [("system", system or "http://loinc.org"), ("code", code or "x")]
-            case "$document" | "$questionnaire-package":
+            case "$document" | "$questionnaire-package" | "$transfers":
                 pass
             case _:
-                # Whatever else there is changes something: it is sent what it may need, and is refused or done alike.
-                parameters = [
-                    {"name": "to", "valueString": "salford"},
-                    {"name": "reason", "valueString": "x"},
-                ]
-                kept = parameters[: self.random.randint(0, 2)]
-                return _sent("POST", path, {"resourceType": "Parameters", "parameter": kept})
+                # Whatever else there is changes something: it is sent what it needs, and is refused or done alike.
+                parameters = self._needed(name)
+                if chance < 0.1:
+                    parameters = parameters[1:]
+                return _sent("POST", path, {"resourceType": "Parameters", "parameter": parameters})
         return Asked(0, "GET", path, urlencode(ask), headers)
+
+    def _needed(self, name: str) -> list[JSON]:
+        """The parameters of an operation that changes something."""
+        given: dict[str, JSON] = {}
+        match name:
+            case "$offer-transfer":
+                slug = self.random.choice(list(BOROUGHS))
+                given = {
+                    "to": {"valueReference": {"reference": organization(slug)}},
+                    "restricted": {"valueBoolean": self.random.random() < 0.5},
+                }
+            case "$accept-transfer" | "$decline-transfer" | "$withdraw-transfer":
+                given = {"transfer": {"valueString": self._an_offer(is_taken=name == "$accept-transfer")}}
+            case "$end-care":
+                given = {"day": {"valueDate": "2021-02-15"}}
+            case "$open":
+                given = {
+                    "nhs-number": {"valueString": self._a_number()},
+                    "born": {"valueDate": NOBODYS_BIRTHDAY},
+                    "sentence": {"valueString": "Nobody was born on this day."},
+                }
+        if name == "$open":
+            given["reason"] = {"valueCode": "safety"}
+        elif name not in ("$accept-transfer", "$withdraw-transfer"):
+            given["reason"] = {"valueCode": "school-nursing" if name == "$end-care" else "other"}
+        return [{"name": each, **value} for each, value in given.items()]
+
+    def _an_offer(self, *, is_taken: bool) -> str:
+        """is_taken: one that is not on offer to the caller. Whose child comes sees what was hidden."""
+        found = self._value("transfer", "id")
+        return found if not (is_taken and found in self.coming) else self._id("Patient")
+
+    def _a_number(self) -> str:
+        found = self._value("Patient", "identifier").rpartition("|")[2]
+        return found if found.startswith("999") else "9990000018"
+
+    def _form(self, path: str) -> Asked:
+        """A page's form, as its caller would send it."""
+        is_taken = path == "/staff/moves/accepted"
+        fields = {
+            "transfer": self._an_offer(is_taken=is_taken),
+            "opening": self._value("opening", "id"),
+            "ending": self._id("Patient"),
+            "outcome": "justified",
+            "nhs_number": self._a_number(),
+            "to": f"{self.random.choice(list(BOROUGHS))}-health-visiting",
+            "reason": "safety"
+            if path == "/staff/open"
+            else "school-nursing"
+            if "endings" in path
+            else "other",
+            "sentence": "Nobody was born on this day.",
+        }
+        day = date.fromisoformat(NOBODYS_BIRTHDAY if path == "/staff/open" else "2021-02-15")
+        for name in ("born", "day"):
+            fields |= {
+                f"{name}-day": str(day.day),
+                f"{name}-month": str(day.month),
+                f"{name}-year": str(day.year),
+            }
+        if self.random.random() < 0.1:
+            del fields[self.random.choice(list(fields))]
+        return Asked(0, "POST", path, "", (("Content-Type", FORM),), urlencode(fields).encode(), "form")
 
     def _page(self, path: str) -> Asked:
         match path:

@@ -9,7 +9,8 @@ import logging
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from multiprocessing.connection import Connection as Pipe
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from joserfc.jwk import ECKey
-from sqlalchemy import select
+from sqlalchemy import ScalarSelect, Select, select
 
 from healthvisit import definitions as the_definitions
 from healthvisit import exports
@@ -28,15 +29,25 @@ from healthvisit.database import metadata
 from healthvisit.definitions import GSS_SYSTEM, Definitions
 from healthvisit.exact_json import JSON, dumps, loads
 from healthvisit.faces import door
+from healthvisit.record import glass, tables, transfers
 from healthvisit.record import ids as newest
 from healthvisit.record import record as the_record
-from healthvisit.record import tables
+from healthvisit.record.errors import NotFound
+from healthvisit.record.instants import micros
 from healthvisit.record.search import select as selects
 from tests import conftest
-from tests.builders import BOROUGHS, NOW, OBSERVATION_CATEGORY, a_practitioner, a_requester
+from tests.builders import (
+    BOROUGHS,
+    NHS_NUMBER,
+    NOW,
+    OBSERVATION_CATEGORY,
+    a_practitioner,
+    a_requester,
+    organization,
+)
 from tests.flows.demonstration import form_token
 from tests.reach import families
-from tests.reach.families import Written
+from tests.reach.families import Deed, Written
 from tests.reach.machine import EPOCH, Machine
 from tests.reach.oracle import Asker
 
@@ -51,7 +62,8 @@ STEP = timedelta(milliseconds=1)
 class Caller:
     """Who asks. children: names of a parent's children. patient: the one child that the token speaks of.
 
-    has_pages: whether the pages, which a person sees without an app, show no more than the token reaches.
+    opened: names of children of others whom it has opened in an emergency. has_pages: whether the pages, which a
+    person sees without an app, show no more than the token reaches.
     """
 
     name: str
@@ -60,6 +72,7 @@ class Caller:
     boroughs: tuple[str, ...] = ()
     children: tuple[str, ...] = ()
     patient: str | None = None
+    opened: tuple[str, ...] = ()
     has_pages: bool = True
 
     def asker(self) -> Asker:
@@ -73,6 +86,7 @@ class Caller:
             frozenset(BOROUGHS[slug] for slug in self.boroughs),
             frozenset(self.children),
             self.patient,
+            frozenset(self.opened),
         )
 
 
@@ -95,6 +109,7 @@ CALLERS = {
             "for one child", "health-visitor", "patient/*.cruds", ("bury",), patient="b1", has_pages=False
         ),
         Caller("safeguarding lead", "safeguarding-lead", _ALL, ("bury",)),
+        Caller("who opened", "health-visitor", _ALL, ("bury",), opened=("o1",)),
         Caller("administrator", "administrator", _READ, ("bury",)),
         Caller("support", "support", _READ),
         Caller("system", "system-client", "system/*.cruds", ("bury",), has_pages=False),
@@ -107,7 +122,8 @@ CALLERS = {
 
 
 class Asked(NamedTuple):
-    """One request. seed, number: what chance and the time are set by. credential: "token", "cookie" or ""."""
+    """One request. number: what chance and the time are set by. credential: "token", "cookie", "form" (the cookie,
+    and a form of its pages) or ""."""
 
     number: int
     method: str
@@ -130,7 +146,8 @@ class Answered(NamedTuple):
 @dataclass
 class Told:
     """What stands in a world. ids: by the name of a paper. values: texts of search values by type and parameter,
-    each with the id of whose it is. bodies: of what stands, by type and id. versions: how many of each."""
+    each with the id of whose it is; "transfer" and "opening" have ids, too. bodies: of what stands, by type and id.
+    versions: how many of each."""
 
     ids: dict[str, str] = field(default_factory=dict)
     values: dict[tuple[str, str], list[tuple[str, str]]] = field(default_factory=dict)
@@ -153,13 +170,16 @@ class World:
         self.ids = dict(ids or {})
         self.written: Counter[str] = Counter()
 
-    def write(self, steps: list[Written]) -> None:
+    def write(self, steps: Iterable[Written], done: Iterable[Deed]) -> None:
         # It begins as in a process of its own, whose first id is greater than none.
         newest._last = 0
         self.machine.settle("practitioner", families.ENTERED - timedelta(hours=1))
         with self._opened("service", families.ENTERED - timedelta(hours=1)) as record:
             self.ids["Practitioner"] = record.create("Practitioner", a_practitioner()).version.id
-        for step in steps:
+        for step in sorted((*steps, *done), key=lambda each: each.at):
+            if isinstance(step, Deed):
+                self._do(step)
+                continue
             self.written[step.paper] += 1
             self.machine.settle(f"{step.paper} {self.written[step.paper]}", step.at)
             with self._opened(step.writer, step.at) as record:
@@ -175,10 +195,65 @@ class World:
             body = {**self._named(step.body), "id": id_}
             record.update(step.type, id_, body, if_match=str(self.written[step.paper] - 1))
 
-    def _opened(self, writer: str, at: datetime) -> Any:
+    def _do(self, deed: Deed) -> None:
+        self.machine.settle(deed.name, deed.at)
+        patient = self.ids[f"{deed.child} Patient"]
+        if deed.what == "open":
+            with self.database.reading() as connection:
+                number = connection.scalar(_number_of(patient))
+            born = str(families.BORN + timedelta(days=deed.mistaken))
+            with self.database.writing() as connection:
+                # Whoever looks at it afterwards is told who it was.
+                who = people.create_account(
+                    connection, role="health-visitor", name=f"Of {deed.by}", boroughs=[BOROUGHS[deed.by]]
+                )
+            refused = suppress(NotFound) if deed.mistaken else nullcontext()
+            with refused, self._opened(deed.by, deed.at, who) as record:
+                glass.open_child(record, str(number), born, reason="safety", sentence=deed.words)
+        elif deed.state == "accepted":
+            # What accepting writes stands among what is written.
+            with self.database.writing() as connection:
+                connection.execute(
+                    tables.transfer.insert().values(
+                        id=newest.next_id(),
+                        child_rid=_rid_of(patient),
+                        from_borough=BOROUGHS[deed.by],
+                        to_borough=BOROUGHS[deed.to],
+                        offered_by="somebody",
+                        offered_at=micros(deed.at),
+                        reason="other",
+                        note=deed.words,
+                        restricted_handed_over=deed.restricted,
+                        state=deed.state,
+                        settled_by="somebody else",
+                        settled_at=micros(deed.at),
+                    )
+                )
+        else:
+            with self._opened(deed.by, deed.at) as record:
+                self.ids[deed.name] = transfers.offer(
+                    record, patient, to=organization(deed.to), reason="other", note=deed.words,
+                    hand_over_restricted=deed.restricted,
+                ).id  # fmt: skip
+            self._settle(deed)
+
+    def _settle(self, deed: Deed) -> None:
+        self.machine.settle(f"{deed.name} {deed.state}", deed.at)
+        if deed.state == "declined":
+            with self._opened(deed.to, deed.at) as record:
+                transfers.decline(record, self.ids[deed.name], reason="other")
+        elif deed.state == "withdrawn":
+            with self._opened(deed.by, deed.at) as record:
+                transfers.withdraw(record, self.ids[deed.name])
+
+    def _opened(self, writer: str, at: datetime, account: str | None = None) -> Any:
         slug, _, other = writer.partition(" ")
         role: Any = {"system": "system-client", "lead": "safeguarding-lead"}.get(other, "health-visitor")
-        requester = a_requester("service") if slug == "service" else a_requester(role, boroughs=[slug])
+        requester = (
+            a_requester("service")
+            if slug == "service"
+            else a_requester(role, boroughs=[slug], account=account)
+        )
         return the_record.opened(
             self.database,
             requester,
@@ -247,7 +322,7 @@ class Served:
                         people.close_account(connection, other)
         self.machine.settle("people", at)
         caller = self.caller
-        self.token = self.cookie = ""
+        self.token = self.cookie = self.form = ""
         if caller.role is None:
             return
         with self.database.writing() as connection:
@@ -265,6 +340,15 @@ class Served:
                     connection, account=account, child=self.ids[f"{child} Patient"], from_on=date(2020, 1, 1)
                 )
             is_system = caller.role == "system-client"
+            for child in caller.opened:
+                patient = self.ids[f"{child} Patient"]
+                connection.execute(
+                    tables.opened_glass.insert().values(
+                        id=newest.next_id(), account=account, role=caller.role, boroughs="", child=patient,
+                        child_rid=_rid_of(patient), reason="safety", sentence="It is the caller's own.",
+                        opened_at=micros(at), until=micros(at + glass.LIFE),
+                    )
+                )  # fmt: skip
             client = clients.register(
                 connection,
                 client_id="app",
@@ -283,6 +367,9 @@ class Served:
             self.token = self.house.access_tokens.issue(connection, family, caller.scopes, at=at)
         if caller.has_pages:
             self.cookie = self._signed_in()
+            page = self._asked("GET", "/account", {"HTTP_COOKIE": self.cookie})
+            self.cookie = str(page.header("Set-Cookie")).partition(";")[0]
+            self.form = form_token(page.body.decode())
 
     def _signed_in(self) -> str:
         page = self._asked("GET", "/sign-in", {})
@@ -300,9 +387,12 @@ class Served:
         headers = {_environ(name): value for name, value in asked.headers}
         if asked.credential == "token" and self.token:
             headers["HTTP_AUTHORIZATION"] = f"Bearer {self.token}"
-        if asked.credential == "cookie" and self.cookie:
+        body = asked.body
+        if asked.credential in ("cookie", "form") and self.cookie:
             headers["HTTP_COOKIE"] = self.cookie
-        answer = self._asked(asked.method, asked.path, headers, asked.body, asked.query)
+            if asked.credential == "form":
+                body += f"&csrf_token={self.form}".encode()
+        answer = self._asked(asked.method, asked.path, headers, body, asked.query)
         if answer.status.startswith("202"):
             # What exports is another process; here it has worked before the next request comes.
             self.worker.once()
@@ -390,10 +480,22 @@ class Served:
                             found.values.setdefault((row.type, row.parameter), []).append(
                                 (text, ids[row.rid])
                             )
+            for table, name in ((tables.transfer, "transfer"), (tables.opened_glass, "opening")):
+                for id_ in connection.scalars(select(table.c.id)):
+                    found.values.setdefault((name, "id"), []).append((id_, id_))
         # Both worlds are told in one order.
         for values in found.values.values():
             values.sort()
         return found
+
+
+def _rid_of(patient: str) -> ScalarSelect[int]:
+    return select(tables.resource.c.rid).where(tables.resource.c.id == patient).scalar_subquery()
+
+
+def _number_of(patient: str) -> Select[tuple[str]]:
+    here = tables.child_identifier.c
+    return select(here.value).where(here.child_rid == _rid_of(patient), here.system == NHS_NUMBER)
 
 
 def _key() -> dict[str, Any]:
@@ -477,7 +579,7 @@ def serve(pipe: Pipe) -> None:
             match what:
                 case "write":
                     first = World(machine, definitions, given)
-                    first.write(families.first(families.everything()))
+                    first.write(families.first(families.everything()), families.first(families.deeds()))
                     first.database.dispose()
                     answer: Any = first.ids
                 case "open":
@@ -487,7 +589,9 @@ def serve(pipe: Pipe) -> None:
                     world = World(machine, definitions, url, ids)
                     asker = CALLERS[caller]
                     if ids is None:
-                        world.write(families.twin(families.everything(), asker.asker(), seed))
+                        world.write(
+                            *families.twin(families.everything(), families.deeds(), asker.asker(), seed)
+                        )
                     served = Served(world, url, where, asker, seed, side)
                     answer = served.told()
                 case "ask":

@@ -23,13 +23,22 @@ def test_what_is_hidden_from_a_caller_makes_no_difference_to_any_answer(tmp_path
 
 def test_of_a_twin_its_caller_sees_what_is_in_the_first_world():
     """By the oracle alone: what differs between the worlds is hidden."""
-    steps = families.everything()
+    steps, deeds = families.everything(), families.deeds()
     for caller in CALLERS.values():
         asker = caller.asker()
-        one, other = (
-            families.world(each) for each in (families.first(steps), families.twin(steps, asker, 2021))
-        )
+        written, done = families.twin(steps, deeds, asker, 2021)
+        one = families.world(families.first(steps), families.first(deeds))
+        other = families.world(written, done)
         for type_ in oracle.TYPES:
             assert oracle.search(one, asker, type_) == oracle.search(other, asker, type_)
-        changed = [each for each in families.twin(steps, asker, 2021) if each not in steps]
-        assert len(changed) > 50, caller.name
+        told = [
+            {
+                (each, how)
+                for each in here.offers.values()
+                if (how := oracle.offered(here, asker, each)) != "nothing"
+            }
+            for here in (one, other)
+        ]
+        assert told[0] == told[1]
+        assert len([each for each in written if each not in steps]) > 50, caller.name
+        assert len([each for each in done if each not in deeds or each.extra]) > 5, caller.name

@@ -6,7 +6,7 @@ headers and body. What is written is written in both, and the trial goes on with
 
     scripts/probe --count N [--seed S] [--database URL] [--results FILE]
 
-asks N requests of each world, by thirteen kinds of caller in turn, and ends with 1 where an answer differed, or where
+asks N requests of each world, by fourteen kinds of caller in turn, and ends with 1 where an answer differed, or where
 it is long enough to visit every cell and did not.
 """
 
@@ -247,6 +247,8 @@ class Probe:
                 [Asked(0, "GET", "/fhir/metadata"), Asked(0, "GET", "/openapi.json", credential="")]
             )
         ]
+        offers = Asked(0, "GET", "/fhir/$transfers")
+        ((listed, _),) = self.pair.ask([offers])
         types = [each["type"] for each in told[0]["rest"][0]["resource"]]
         searches = [Asked(0, "GET", f"/fhir/{type_}", "_count=1000") for type_ in types]
         seen, open_types = set(), set()
@@ -258,7 +260,17 @@ class Probe:
             if answers[0] != answers[1]:
                 cell = Cell(asked.path.rpartition("/")[2], "search-type")
                 self.result.differences.append(Difference("", 0, cell, asked, answers))
-        return Questions(told[0], told[1], worlds, seen, open_types, random)
+        return Questions(told[0], told[1], worlds, seen, open_types, random, coming(listed))
+
+
+def coming(listed: Answered) -> set[str]:
+    """Ids of the offers in an answer to $transfers."""
+    return {
+        part["valueString"]
+        for each in loads(listed.body).get("parameter", ())
+        for part in each["part"]
+        if part["name"] == "id"
+    }
 
 
 # By hand
