@@ -159,8 +159,8 @@ opened_glass = Table(
     Index(None, "child_rid", "opened_at"),
 )
 
-# An NHS number is held once by a borough. The same number in two boroughs is held for a person to settle:
-# telling either borough would tell it where the child is.
+# An NHS number is one child's, as far as whoever gives it can see. Where a child out of their reach has it both are
+# held for a person to settle: telling would tell where a child is, or that there is one.
 child_identifier = Table(
     "child_identifier",
     metadata,
@@ -169,7 +169,7 @@ child_identifier = Table(
     Column("borough", Text, nullable=False),
     Column("child_rid", Rid, ForeignKey("resource.rid"), nullable=False),
     Column("held", Boolean, nullable=False),
-    PrimaryKeyConstraint("system", "value", "borough"),
+    PrimaryKeyConstraint("system", "value", "child_rid"),
     Index(None, "child_rid"),
 )
 

@@ -133,10 +133,9 @@ class Writing:
 
 
 class _Taken(NamedTuple):
-    """One child who has a number. borough: on whose behalf it was entered. readable: by who writes now."""
+    """One child who has a number. readable: by who writes now."""
 
     child_rid: int
-    borough: str
     readable: bool
 
 
@@ -737,13 +736,10 @@ class Writer:
             borough = writing.owned.author_borough or ""
             own = [each for each in taken.get(number, ()) if each.child_rid == writing.rid]
             others = [each for each in taken.get(number, ()) if each.child_rid != writing.rid]
-            its_borough_is_taken = any(other.borough == borough for other in others)
             # Two children who already have the same number may still be corrected in everything else.
-            if not own and (its_borough_is_taken or any(other.readable for other in others)):
+            if not own and any(other.readable for other in others):
                 raise Conflict("Another child has this NHS number.", f"{writing.place}.identifier")
-            if own and its_borough_is_taken:
-                borough = own[0].borough
-            taken[number] = [*others, _Taken(writing.rid, borough, readable=True)]
+            taken[number] = [*others, _Taken(writing.rid, readable=True)]
             kept.append((ownership.NHS_NUMBER, number, borough, writing.rid, bool(others)))
         held = {number for _, number, _, _, is_held in kept if is_held}
         if held:
@@ -765,8 +761,8 @@ class Writer:
             asked = _taken(reading, self._moment)
             with opening(self.connection, within.NUMBERS):
                 standing = self.connection.execute(asked, {"numbers": sorted(numbers)}).all()
-            for number, child_rid, borough, readable in standing:
-                found.setdefault(number, []).append(_Taken(child_rid, borough, bool(readable)))
+            for number, child_rid, readable in standing:
+                found.setdefault(number, []).append(_Taken(child_rid, bool(readable)))
         return found
 
     @property
@@ -887,13 +883,12 @@ def _correctable(reading: Reach, correcting: Reach, moment: int) -> Select[*tupl
 
 
 @lru_cache(maxsize=256)
-def _taken(reach: Reach, moment: int) -> Select[str, int, str, bool]:
+def _taken(reach: Reach, moment: int) -> Select[str, int, bool]:
     table = child_identifier.c
     return (
         select(
             table.value,
             table.child_rid,
-            table.borough,
             predicate.readable_then(reach, moment).label("readable"),
         )
         .join(resource, resource.c.rid == table.child_rid)

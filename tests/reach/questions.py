@@ -187,7 +187,8 @@ class Questions:
                 if answered.status.startswith("201"):
                     type_, id_ = where.removeprefix(f"{BASE}/fhir/").split("/")[:2]
                     self.made.append((type_, id_))
-        if answered.body[:1] == b"{" and (b'"next"' in answered.body or b'"output"' in answered.body):
+        is_one = "ndjson" not in (answered.header("Content-Type") or "") and answered.body[:1] == b"{"
+        if is_one and (b'"next"' in answered.body or b'"output"' in answered.body):
             body = json.loads(answered.body)
             found = [each["url"] for each in body.get("link", ()) if each["relation"] == "next"]
             for where in found + [each["url"] for each in body.get("output", ()) if "url" in each]:

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -500,6 +501,20 @@ def test_the_same_number_in_two_boroughs_is_held_and_neither_is_told(enter, furn
         alone = record.create("Patient", a_patient())
     assert held(furnished) == [True, True, False]
     assert first.version.json().keys() == second.version.json().keys() == alone.version.json().keys()
+
+
+def test_an_app_that_was_opened_for_one_child_is_not_told_whose_a_number_is(enter, furnished):
+    taken = an_nhs_number()
+    with enter(a_requester()) as record:
+        record.create("Patient", a_patient(nhs_number=taken))
+        child = record.create("Patient", a_patient()).version
+    for number in (an_nhs_number(), taken):
+        with enter(replace(a_requester(), patient=child.id)) as record:
+            stands = record.read("Patient", child.id)
+            body = {**stands.json(), "identifier": a_patient(nhs_number=number)["identifier"]}
+            told = record.update("Patient", child.id, body, if_match=str(stands.version)).version
+            assert told.version == stands.version + 1
+        assert (True in held(furnished)) == (number == taken)
 
 
 def test_a_child_who_moved_here_is_not_entered_a_second_time(enter, furnished, definitions):
