@@ -197,12 +197,16 @@ class Probe:
         begun = time.monotonic()
         share = -(-count // len(self.callers))
         for number, name in enumerate(self.callers):
+            told = len(self.result.differences)
             self._by(CALLERS[name], number, min(share, count - self.result.count), stop)
             self.result.seconds = time.monotonic() - begun
             tell(
                 f"{name}: {self.result.count} of {count} requests, {len(self.result.differences)} differences, "
                 f"{self.result.count / self.result.seconds:.0f} a second"
             )
+            # A trial of an hour that breaks off has told what it found until then.
+            for difference in self.result.differences[told:][:5]:
+                tell(difference.told())
             if stop and self.result.differences:
                 break
         return self.result
@@ -325,8 +329,6 @@ def main() -> None:
         f"{len(result.every) - len(result.unvisited)} of {len(result.every)} cells visited, "
         f"{len(result.differences)} answers differed; written to {asked.results}"
     )
-    for difference in result.differences[:10]:
-        print(difference.told())
     # Half of the requests go round all cells.
     is_full = asked.count >= 2 * len(result.every) and asked.callers == ",".join(CALLERS)
     sys.exit(bool(result.differences) or (is_full and bool(result.unvisited)))
