@@ -4,9 +4,12 @@ The points and thresholds are invented, and in no questionnaire.
 """
 
 import datetime
+import os
 import random
 from decimal import Decimal
 
+CHILDREN = int(os.environ.get("HEALTHVISIT_TEST_CHILDREN", "5000"))
+SEED = int(os.environ.get("HEALTHVISIT_TEST_SEED", "2021"))
 DAY = datetime.timedelta(1)
 FIRST, LAST = datetime.date(2015, 7, 1), datetime.date(2027, 3, 31)
 BOROUGHS = tuple(f"E080000{number:02}" for number in range(1, 11))

@@ -1,7 +1,5 @@
 """The service's percentage, held to a second count made from raw rows."""
 
-import os
-
 import pytest
 
 from healthvisit.programme.digitisation import (
@@ -15,13 +13,12 @@ from healthvisit.programme.digitisation import (
 )
 from tests.oracle import digitisation as oracle
 from tests.oracle import rows
+from tests.oracle.rows import CHILDREN, SEED
 
-REVIEWS = int(os.environ.get("HEALTHVISIT_TEST_CHILDREN", "5000"))
-SEED = int(os.environ.get("HEALTHVISIT_TEST_SEED", "2021"))
 KINDS = ("new-birth", "six-to-eight-week", "one-year", "two-year")
 
 
-@pytest.mark.parametrize("size", [10, 200, REVIEWS])
+@pytest.mark.parametrize("size", [10, 200, CHILDREN])
 def test_both_counts_of_the_percentage_agree(size):
     found = rows.reviews(size, SEED)
     returned = rows.returns(found, SEED)
@@ -46,7 +43,7 @@ def test_both_counts_of_the_percentage_agree(size):
 
 
 def test_each_review_has_the_same_class_in_both_counts():
-    found = rows.reviews(REVIEWS, SEED + 1)
+    found = rows.reviews(CHILDREN, SEED + 1)
     assert [_class(row) for row in found] == [oracle.letter(row) for row in found]
     # A run without one of the classes would agree too.
     assert {oracle.letter(row) for row in found} == {*CLASSES, None}

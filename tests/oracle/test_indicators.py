@@ -5,7 +5,6 @@ random numbers. Every quarter of the years 2018 to 2026, every borough; a differ
 """
 
 import ast
-import os
 import sys
 from datetime import date
 from pathlib import Path
@@ -27,9 +26,8 @@ from healthvisit.programme.national.values import (
 )
 from tests.oracle import indicators as oracle
 from tests.oracle import rows
+from tests.oracle.rows import CHILDREN, SEED
 
-CHILDREN = int(os.environ.get("HEALTHVISIT_TEST_CHILDREN", "5000"))
-SEED = int(os.environ.get("HEALTHVISIT_TEST_SEED", "2021"))
 QUARTERS = list(Quarter.of(date(2018, 1, 1)).until(Quarter.of(date(2026, 12, 31))))
 
 

@@ -337,8 +337,13 @@ function sectionPage(recording, section, faults) {
   const score = () => domain && live.replaceChildren(...scoreLine(recording, domain));
   score();
   const charted = section.items.filter((item) => measureOf(item.linkId));
-  const places = new Map(charted.map(({ linkId }) => [linkId, h("p", { class: "hv-growth", role: "status" })]));
-  const compare = () => charted.forEach((item) => places.get(item.linkId)?.replaceChildren(growthWords(recording, item)));
+  const places = new Map(charted.map((item) => [item, h("p", { class: "hv-growth", role: "status" })]));
+  const compare = () =>
+    places.forEach((told, item) => {
+      const words = growthWords(recording, item);
+      // What is put in again is read out again.
+      if (told.textContent !== words) told.textContent = words;
+    });
   if (charted.length) void reference().then((found) => (chart = found)).then(compare);
   const title = sectionTitle(recording, section);
   return {
@@ -374,7 +379,7 @@ function sectionPage(recording, section, faults) {
           wording: wording(recording, item),
           advice: item.linkId === "asq3-form" ? formAdvice(recording) : null,
         }),
-        places.get(item.linkId) ?? null,
+        places.get(item) ?? null,
       ]),
       domain ? live : null,
     ],
@@ -398,6 +403,8 @@ function dayOf({ app, draft }) {
 function gestationDays({ child: { gestation } }) {
   return gestation ? gestation.weeks * 7 + gestation.days : null;
 }
+
+const ON_NO_CHART = "No child of this age has this measurement. Check the unit and the decimal point.";
 
 /** @type {import("../growth.js").Reference | null} null until it is read */
 let chart = null;
@@ -424,7 +431,7 @@ function isOnNoChart(recording, item) {
 function growthWords(recording, item) {
   const found = growthOf(recording, item);
   if (found.length === 0) return "";
-  if (found[0].z === Infinity) return "No child of this age has this measurement. Check the unit and the decimal point.";
+  if (found[0].z === Infinity) return ON_NO_CHART;
   const words = found.map(({ line, z }) => {
     const at = place(z);
     return found.length === 1
@@ -518,7 +525,7 @@ function interruption(recording, name, changing, item, goOn) {
             "p",
             null,
             isOnNoChart(recording, item)
-              ? "No child of this age has this measurement. Check the unit and the decimal point."
+              ? ON_NO_CHART
               : `At the ${review.title.toLowerCase()}, a ${what} ${usual.join(" or ")} is unlikely. Check the unit and the decimal point.`,
           ),
           h(
