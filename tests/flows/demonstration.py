@@ -7,17 +7,24 @@ import os
 import re
 import time
 import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from joserfc import jwt
 from joserfc.jwk import ECKey
+from sqlalchemy import Connection, select
 from werkzeug.test import TestResponse
 
+from healthvisit.access.requester import STAFF
 from healthvisit.accounts import clients, keys, people
+from healthvisit.accounts import tables as accounts
 from healthvisit.app import create_app
 from healthvisit.cli import DEMO_DAY, TABLET, TABLET_SCOPE
 from healthvisit.config import Settings
@@ -25,6 +32,7 @@ from healthvisit.database import Database
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps, loads
 from healthvisit.record import record as the_record
+from healthvisit.record.tables import resource, resource_version
 from healthvisit.synthetic import demo
 from healthvisit.synthetic.seed import seed
 from tests import builders
@@ -78,10 +86,36 @@ class Demonstration:
         # What a test looks at and changes by itself; the service has a login of its own.
         self.database = kept(url)
         self._apps: dict[str, App] = {}
+        self._words: dict[str, set[str]] = {}
+
+    def client(self, name: str) -> FlaskClient:
+        """A browser or app of this person. What is sent to a parent, a commissioner or anybody else who reads of no
+        other child is searched for what only other families' records hold."""
+        with self.database.reading() as connection:
+            person = connection.execute(
+                select(accounts.account.c.id, accounts.account.c.role).where(
+                    accounts.account.c.sign_in_name == name
+                )
+            ).one()
+        if person.role in (*STAFF, "system-client"):
+            return self.app.test_client()
+        return Searched(self.app, lambda: self._words_not_for(person.id))
+
+    def _words_not_for(self, account: str) -> set[str]:
+        row = accounts.relationship.c
+        with self.database.reading() as connection:
+            if not self._words:
+                self._words = _words_of_one_child(connection)
+            own = set(
+                connection.scalars(
+                    select(row.child).where(row.account == account, row.withdrawn_at.is_(None))
+                )
+            )
+        return set().union(*(words for child, words in self._words.items() if child not in own))
 
     def browser(self, name: str) -> FlaskClient:
         """A browser in which this person has signed in."""
-        client = self.app.test_client()
+        client = self.client(name)
         answer = client.post(
             "/sign-in",
             data={
@@ -96,14 +130,14 @@ class Demonstration:
     def tablet(self, name: str) -> "App":
         """The tablet of this health visitor, with the token that it was given for a code."""
         if name not in self._apps:
-            self._apps[name] = App(self.app.test_client(), self._staff_token(name, TABLET, TABLET_SCOPE))
+            self._apps[name] = App(self.client(name), self._staff_token(name, TABLET, TABLET_SCOPE))
         return self._apps[name]
 
     def staff_app(self, name: str) -> "App":
         """An app that this health visitor has given all that a health visitor may give."""
         key = f"{name}'s other app"
         if key not in self._apps:
-            self._apps[key] = App(self.app.test_client(), self._staff_token(name, STAFF_APP, STAFF_SCOPE))
+            self._apps[key] = App(self.client(name), self._staff_token(name, STAFF_APP, STAFF_SCOPE))
         return self._apps[key]
 
     def app_of(self, name: str, scope: str) -> "App":
@@ -121,7 +155,7 @@ class Demonstration:
                         redirect_uris=[f"{BASE}/tablet/signed-in"],
                         first_party=True,
                     )
-            self._apps[key] = App(self.app.test_client(), self._staff_token(name, client, scope))
+            self._apps[key] = App(self.client(name), self._staff_token(name, client, scope))
         return self._apps[key]
 
     def system(self) -> "App":
@@ -216,6 +250,51 @@ class Demonstration:
         answer = self.app.test_client().post("/token", data=sent)
         assert answer.status_code == 200, answer.text
         return str(answer.json["access_token"])
+
+
+class Searched(FlaskClient):
+    """A client that fails where it is sent one of these words."""
+
+    def __init__(self, app: Flask, words: Callable[[], set[str]]) -> None:
+        super().__init__(app, app.response_class)
+        self._not_for = words
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:
+        answer = super().open(*args, **kwargs)
+        if kwargs.get("buffered") is False:
+            answer.response = self._looked_through(answer, answer.response)
+        else:
+            self._look(answer, answer.text)
+        return answer
+
+    def _looked_through(self, answer: TestResponse, blocks: Iterable[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            self._look(answer, block.decode(errors="replace"))
+            yield block
+
+    def _look(self, answer: TestResponse, text: str) -> None:
+        found = [word for word in self._not_for() if word in text]
+        assert not found, (answer.request.path, found[:3])
+
+
+def _words_of_one_child(connection: Connection) -> dict[str, set[str]]:
+    """Of each child's id the numbers, telephones, addresses and whole names that stand in its record alone."""
+    current = (resource.c.rid == resource_version.c.rid) & (resource.c.version == resource_version.c.version)
+    rows = connection.execute(
+        select(resource.c.child_rid, resource.c.type, resource.c.id, resource_version.c.body)
+        .join(resource_version, current)
+        .where(resource.c.type.in_(("Patient", "RelatedPerson")), resource.c.deleted.is_(False))
+    ).all()
+    ids = {row.child_rid: row.id for row in rows if row.type == "Patient"}
+    found: dict[str, set[str]] = {id_: set() for id_ in ids.values()}
+    for row in rows:
+        body = loads(row.body)
+        told = [each.get("value", "") for each in (*body.get("identifier", ()), *body.get("telecom", ()))]
+        told += [line for each in body.get("address", ()) for line in each.get("line", ())]
+        told += [f"{given} {each['family']}" for each in body.get("name", ()) for given in each["given"]]
+        found[ids[row.child_rid]] |= {word for word in told if len(word) > 5}
+    times = Counter(word for words in found.values() for word in words)
+    return {child: {word for word in words if times[word] == 1} for child, words in found.items()}
 
 
 class App:
