@@ -49,6 +49,9 @@ FORMS = {
     "six-to-eight-week-review": "1.0.0",
     "one-year-review": "1.0.0",
     "two-year-review": "1.0.0-practice.1",
+    "three-to-four-month-contact": "1.0.0",
+    "six-month-contact": "1.0.0",
+    "ad-hoc-contact": "1.0.0",
 }
 DOMAINS = ("communication", "gross-motor", "fine-motor", "problem-solving", "personal-social")
 
@@ -221,6 +224,10 @@ def a_response(
             for domain in DOMAINS
         ]
         items.append({"linkId": "asq3", "item": [_choice("asq3-form", "asq3-form", form), *domains]})
+    elif questionnaire == "ad-hoc-contact":
+        items.insert(
+            0, {"linkId": "reason", "item": [{"linkId": "about", "answer": [{"valueString": "Sleep"}]}]}
+        )
     elif questionnaire != "one-year-review":
         items.append({"linkId": "feeding", "item": [_choice("feeding-status", "feeding-status", "totally")]})
     found: JSON = {

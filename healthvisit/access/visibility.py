@@ -187,8 +187,8 @@ _EXTENSIONS = frozenset(
         *(
             _OWN + name
             for name in (
-                "capture-mode", "not-assessable", "place", "practitioner-type", "provisional", "recorded-at",
-                "released-at", "review-outcome",
+                "capture-mode", "contact-mode", "not-assessable", "place", "practitioner-type", "provisional",
+                "recorded-at", "released-at", "review-outcome",
             )
         ),
         *(

@@ -16,7 +16,11 @@ from healthvisit.reviews import encounters, scoring
 
 RELEASED_AT = f"{CANONICAL}/StructureDefinition/released-at"
 BOROUGH_RETURN = f"{CANONICAL}/Measure/borough-return"
-_REVIEWS = {f"{CANONICAL}/Questionnaire/{form}": review for review, form in encounters.FORMS.items()}
+# What each form is of: a review, or an additional contact.
+_KINDS = {
+    f"{CANONICAL}/Questionnaire/{form}": kind
+    for kind, form in (*encounters.FORMS.items(), *encounters.CONTACT_FORMS.items())
+}
 
 
 def complete(bundle: JSON, definitions: Definitions, record: Record | None = None) -> JSON:
@@ -51,12 +55,12 @@ def complete(bundle: JSON, definitions: Definitions, record: Record | None = Non
         response, method = entry.get("resource", {}), entry["request"]["method"]
         if response.get("resourceType") != "QuestionnaireResponse" or method not in ("POST", "PUT"):
             continue
-        review = _REVIEWS.get(response.get("questionnaire", "").partition("|")[0])
-        if review is None:
+        kind = _KINDS.get(response.get("questionnaire", "").partition("|")[0])
+        if kind is None:
             continue
         here = f"Bundle.entry[{number}].resource"
         encounter = posted.get(_reference(response, "encounter", here)) or _stored(response, record)
-        _agree(response, review, encounter, here)
+        _agree(response, kind, encounter, here)
         if method == "PUT":
             made.extend(_corrected(response, encounter, definitions, record, here))
             continue
@@ -154,8 +158,16 @@ def _refuse_contradictions(entries: Sequence[JSON]) -> None:
     """A review that was declined, or where nobody was in, was cancelled; a completed one was finished."""
     for number, entry in enumerate(entries):
         encounter = entry.get("resource", {})
-        if encounter.get("resourceType") != "Encounter" or encounters.review_of(encounter) is None:
+        if encounter.get("resourceType") != "Encounter":
             continue
+        review, contact = encounters.review_of(encounter), encounters.contact_of(encounter)
+        if review is None and contact is None:
+            continue
+        if review is not None and contact is not None:
+            raise Unprocessable(
+                "a contact is a statutory review or an additional contact, and never both",
+                f"Bundle.entry[{number}].resource.type",
+            )
         outcome, status = encounters.stated(encounter, "review-outcome"), encounter.get("status")
         if (outcome in ("declined", "no-access") and status == "finished") or (
             outcome == "completed" and status == "cancelled"
@@ -180,7 +192,7 @@ def _stored(response: JSON, record: Record | None) -> JSON | None:
     return record.read(type_, id_).json() if record is not None and type_ == "Encounter" and id_ else None
 
 
-def _agree(response: JSON, review: str, encounter: JSON | None, here: str) -> None:
+def _agree(response: JSON, kind: str, encounter: JSON | None, here: str) -> None:
     subject = _reference(response, "subject", here)
     if encounter is None:
         return
@@ -190,7 +202,7 @@ def _agree(response: JSON, review: str, encounter: JSON | None, here: str) -> No
         raise Unprocessable("the response and its encounter are of different children", f"{here}.subject")
     if encounters.outcome(encounter) in ("declined", "no-access"):
         raise Unprocessable("a review that was not done has no response", f"{here}.encounter")
-    if encounters.review_of(encounter) not in (None, review):
+    if (encounters.review_of(encounter) or encounters.contact_of(encounter)) not in (None, kind):
         raise Unprocessable("the form belongs to another review than the encounter", f"{here}.questionnaire")
 
 

@@ -5,7 +5,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
-from healthvisit.definitions import CANONICAL
+from healthvisit.definitions import CANONICAL, Definitions
 from healthvisit.exact_json import JSON
 from healthvisit.programme.boroughs import BY_GSS
 from healthvisit.programme.pathway import Window
@@ -47,31 +47,34 @@ def of_practitioner(record: Record, practitioner: str | None, on: date) -> JSON:
         code = f"{timeline.SNOMED}|{timeline.GESTATION}"
         for observation in bodies(record, "Observation", of_chunk, ("code", code)):
             gestations[_child(observation)] = timeline.gestation_of([observation])
-    tables = windows.in_force(record.definitions, on)
+    definitions = record.definitions
+    tables = windows.in_force(definitions, on)
     rows = [
         _child_row(
             patients[child],
             by_child[child],
             gestations.get(child),
-            encounters.by_review(contacts.get(child, ())),
-            tables.reviews,
+            encounters.by_kind(contacts.get(child, ())),
+            tables,
+            definitions,
             on,
         )
         for child in children
         if child in patients
     ]
-    definitions = record.definitions
     return {
         "as_at": on.isoformat(),
         "server_now": _instant(record.at),
         "practitioner": _practitioner(record, practitioner),
         "organization": organization,
         "questionnaires": [
-            definitions.resource("Questionnaire", form) for form in sorted(encounters.FORMS.values())
+            definitions.resource("Questionnaire", form)
+            for form in sorted((*encounters.FORMS.values(), *encounters.CONTACT_FORMS.values()))
         ],
         "pack": definitions.pack,
         "places": dict(definitions.codes(f"{CANONICAL}/CodeSystem/place")),
         "practitioner_types": dict(definitions.codes(f"{CANONICAL}/CodeSystem/practitioner-type")),
+        "contact_modes": dict(definitions.codes(f"{CANONICAL}/CodeSystem/contact-mode")),
         "truncated": truncated,
         "moves": moves.of_requester(record, on),
         "children": sorted(rows, key=lambda row: _by_name(row["patient"])),
@@ -98,7 +101,8 @@ def _child_row(
     episode: str,
     gestation: timeline.Gestation | None,
     contacts: dict[str, list[JSON]],
-    reviews: Sequence[Window],
+    tables: windows.Tables,
+    definitions: Definitions,
     on: date,
 ) -> JSON:
     child = timeline.child_of(patient, gestation)
@@ -106,7 +110,11 @@ def _child_row(
         "patient": patient,
         "episode": f"EpisodeOfCare/{episode}",
         "gestation": None if gestation is None else {"weeks": gestation.weeks, "days": gestation.days},
-        "reviews": [_review(window, child, contacts.get(window.code, ()), on) for window in reviews],
+        "reviews": [_review(window, child, contacts.get(window.code, ()), on) for window in tables.reviews],
+        "contacts": [
+            _contact(code, title, child, contacts.get(code, ()), tables, on)
+            for code, title in definitions.codes(encounters.CONTACT).items()
+        ],
     }
 
 
@@ -121,6 +129,31 @@ def _review(window: Window, child: timeline.Child, contacts: Iterable[JSON], on:
         "state": standing.state,
         "done_on": _day(standing.done_on),
         "encounter": None if standing.encounter is None else f"Encounter/{standing.encounter}",
+    }
+
+
+def _contact(
+    code: str, title: str, child: timeline.Child, contacts: Iterable[JSON], tables: windows.Tables, on: date
+) -> JSON:
+    """An additional contact in the shape of a review. It has no standing: nothing of it is due or overdue."""
+    window = next((each for each in tables.contacts if each.code == code), None)
+    held = [
+        (event.on, contact["id"])
+        for contact in contacts
+        if (event := encounters.event(contact)) is not None
+        and event.outcome == "completed"
+        and event.on <= on
+    ]
+    last_on, last = max(held, default=(None, None))
+    return {
+        "review": code,
+        "title": title,
+        "questionnaire": encounters.CONTACT_FORMS[code],
+        "from": None if window is None else _day(window.first_on(child.born_on)),
+        "until": None if window is None else _day(window.last_on(child.born_on)),
+        "state": "additional",
+        "done_on": _day(last_on),
+        "encounter": None if last is None else f"Encounter/{last}",
     }
 
 

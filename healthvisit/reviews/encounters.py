@@ -1,4 +1,4 @@
-"""Encounter -> what it says of a statutory review.  http://hl7.org/fhir/R4/encounter.html"""
+"""Encounter -> what it says of a statutory review, or of an additional contact.  http://hl7.org/fhir/R4/encounter.html"""
 
 from collections.abc import Iterable
 from datetime import date, datetime
@@ -11,6 +11,7 @@ from healthvisit.programme.pathway import Event, Outcome
 
 LONDON = ZoneInfo("Europe/London")
 REVIEW = f"{CANONICAL}/CodeSystem/review"
+CONTACT = f"{CANONICAL}/CodeSystem/contact"
 # Which form belongs to which review; the antenatal contact is of a child who has no record yet.
 FORMS = {
     "new-birth": "new-birth-review",
@@ -18,13 +19,28 @@ FORMS = {
     "one-year": "one-year-review",
     "two-year": "two-year-review",
 }
+# The forms of contacts that are no statutory review: nothing that is counted reads these.
+CONTACT_FORMS = {
+    "three-to-four-month": "three-to-four-month-contact",
+    "six-month": "six-month-contact",
+    "ad-hoc": "ad-hoc-contact",
+}
 
 
 def review_of(encounter: JSON) -> str | None:
     """Code of the statutory review that an Encounter is of, None for any other contact."""
+    return _type(encounter, REVIEW)
+
+
+def contact_of(encounter: JSON) -> str | None:
+    """Code of the additional contact that an Encounter is of, None for a statutory review and what is not ours."""
+    return _type(encounter, CONTACT)
+
+
+def _type(encounter: JSON, system: str) -> str | None:
     for concept in encounter.get("type", ()):
         for coding in concept.get("coding", ()):
-            if coding.get("system") == REVIEW:
+            if coding.get("system") == system:
                 code: str | None = coding.get("code")
                 return code
     return None
@@ -90,11 +106,11 @@ def event(encounter: JSON) -> Event | None:
     return None if ended is None or on is None else Event(on, ended)
 
 
-def by_review(encounters: Iterable[JSON]) -> dict[str, list[JSON]]:
-    """Encounters of statutory reviews by the review's code, each in the order given."""
+def by_kind(encounters: Iterable[JSON]) -> dict[str, list[JSON]]:
+    """Encounters of statutory reviews and of additional contacts by the code, each in the order given."""
     found: dict[str, list[JSON]] = {}
     for encounter in encounters:
-        review = review_of(encounter)
-        if review is not None and event(encounter) is not None:
-            found.setdefault(review, []).append(encounter)
+        kind = review_of(encounter) or contact_of(encounter)
+        if kind is not None and event(encounter) is not None:
+            found.setdefault(kind, []).append(encounter)
     return found

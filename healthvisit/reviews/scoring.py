@@ -22,6 +22,7 @@ ABSENT_REASON = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
 UCUM = "http://unitsofmeasure.org"
 UNIT = "http://hl7.org/fhir/StructureDefinition/questionnaire-unit"
 RELEASED_AT = f"{CANONICAL}/StructureDefinition/released-at"
+VISIBILITY = f"{CANONICAL}/StructureDefinition/visibility"
 PRORATED = "Some answers were left out; the score rests on the others."
 
 # The licensed instrument, where no pack says otherwise (fhir facts 2).
@@ -122,18 +123,22 @@ def observations(response: JSON, effective: str, definitions: Definitions) -> It
     """(name, Observation) for everything the record keeps of a response beside the response itself.
 
     effective: Encounter.period.start as it stands there. The name is the linkId, or `asq3` for the score, and
-    is unique within the response. Raises Unprocessable as `score` and `answers.by_link_id` do.
+    is unique within the response. It is released with the response where the item is marked as one that parents
+    can be shown; without the mark it is for staff. Raises Unprocessable as `score` and `answers.by_link_id` do.
     """
     answers = by_link_id(response)
     form = definitions.by_url(response["questionnaire"])
     common = _common(response, effective)
+    release = _release(response)
+    shown = dict(_marks(form.get("item", ()), False))
     for item in _coded_items(form.get("item", ())):
         link = item["linkId"]
         if link in answers:
-            yield link, {**common, **_valued(item, answers[link], definitions)}
+            released = release if shown[link] else {}
+            yield link, {**common, **released, **_valued(item, answers[link], definitions)}
     counted = score(answers, definitions.pack)
     if counted is not None:
-        yield "asq3", {**common, **_scored(counted, definitions)}
+        yield "asq3", {**common, **(release if shown.get("asq3") else {}), **_scored(counted, definitions)}
 
 
 def _common(response: JSON, effective: str) -> JSON:
@@ -144,12 +149,24 @@ def _common(response: JSON, effective: str) -> JSON:
         "encounter": response["encounter"],
         "effectiveDateTime": effective,
     }
-    released = [each for each in response.get("extension", ()) if each.get("url") == RELEASED_AT]
-    if released:
-        common["extension"] = released
     if "author" in response:
         common["performer"] = [response["author"]]
     return common
+
+
+def _release(response: JSON) -> JSON:
+    released = [each for each in response.get("extension", ()) if each.get("url") == RELEASED_AT]
+    return {"extension": released} if released else {}
+
+
+def _marks(items: Sequence[JSON], above: bool) -> Iterator[tuple[str, bool]]:
+    """(linkId, whether the parents can be shown what comes of it). A mark holds for the items beneath it, until one
+    of them is marked otherwise."""
+    for item in items:
+        own = [each["valueCoding"]["code"] for each in item.get("extension", ()) if each["url"] == VISIBILITY]
+        shown = "parents" in own if own else above
+        yield item["linkId"], shown
+        yield from _marks(item.get("item", ()), shown)
 
 
 def _coded_items(items: Sequence[JSON]) -> Iterator[JSON]:

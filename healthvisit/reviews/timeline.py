@@ -126,14 +126,25 @@ class Review:
 
 
 @dataclass(frozen=True)
+class Contact:
+    """An additional contact that was held. results: None where none is there for this requester."""
+
+    title: str
+    on: date
+    results: Results | None
+
+
+@dataclass(frozen=True)
 class Timeline:
-    """next: the first review not done, not declined, whose window has not passed; None after the last."""
+    """next: the first review not done, not declined, whose window has not passed; None after the last.
+    contacts: the additional ones, latest first."""
 
     child: Child
     on: date
     reviews: tuple[Review, ...]
     stages: tuple[Review, ...]
     next: Review | None
+    contacts: tuple[Contact, ...] = ()
 
 
 def of_child(record: Record, child_id: str, on: date) -> Timeline:
@@ -156,6 +167,7 @@ def of_child(record: Record, child_id: str, on: date) -> Timeline:
         reviews,
         tuple(_stage(stage, child, contacts, on) for stage in tables.stages),
         next((each for each in reviews if each.state in ("not-yet", "open", "due")), None),
+        tuple(_additional(record, contacts, results, on)),
     )
 
 
@@ -257,6 +269,21 @@ def review(
         None if decisive is None else decisive["id"],
         None if decisive is None else results.get(f"Encounter/{decisive['id']}"),
     )
+
+
+def _additional(
+    record: Record, contacts: Iterable[JSON], results: Mapping[str, Results], on: date
+) -> list[Contact]:
+    titles = record.definitions.codes(encounters.CONTACT)
+    held = [
+        Contact(titles[kind], event.on, results.get(f"Encounter/{contact['id']}"))
+        for contact in contacts
+        if (kind := encounters.contact_of(contact) or "") in titles
+        and (event := encounters.event(contact)) is not None
+        and event.outcome == "completed"
+        and event.on <= on
+    ]
+    return sorted(held, key=lambda each: each.on, reverse=True)
 
 
 def _stage(stage: windows.Stage, child: Child, contacts: Iterable[JSON], on: date) -> Review:

@@ -14,6 +14,7 @@ from healthvisit.programme.pathway import Anchor, Span, Window
 WINDOW = f"{CANONICAL}/StructureDefinition/window"
 REVIEWS = f"{CANONICAL}/CodeSystem/review"
 STAGES = f"{CANONICAL}/CodeSystem/gm-stage"
+CONTACTS = f"{CANONICAL}/CodeSystem/contact"
 # Whose contact may be the assessment of a stage; each clock still tests its own window (domain facts 1.3).
 # The other stages are assessed by midwives, providers and schools, or only for a child with needs found.
 STAGE_REVIEWS = {"2": "new-birth", "3": "six-to-eight-week", "4": "one-year", "5": "two-year"}
@@ -27,10 +28,14 @@ class Stage(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """Both clocks as they stood on one day, each in the order of its own source."""
+    """Both clocks as they stood on one day, each in the order of its own source.
+
+    contacts: when a suggested contact can be held. Nobody is late with one.
+    """
 
     reviews: tuple[Window, ...]
     stages: tuple[Stage, ...]
+    contacts: tuple[Window, ...]
 
 
 def in_force(definitions: Definitions, on: date) -> Tables:
@@ -41,6 +46,7 @@ def in_force(definitions: Definitions, on: date) -> Tables:
             Stage(window, frozenset({STAGE_REVIEWS[window.code]} if window.code in STAGE_REVIEWS else ()))
             for window in _windows(definitions, STAGES, on)
         ),
+        tuple(_windows(definitions, CONTACTS, on)),
     )
 
 

@@ -1,7 +1,9 @@
+import copy
 from decimal import Decimal
 
 import pytest
 
+from healthvisit.definitions import Definitions
 from healthvisit.record import record as the_record
 from healthvisit.record.errors import Unprocessable
 from healthvisit.reviews import arrival
@@ -52,6 +54,48 @@ def test_the_entries_sent_stand_first_and_unchanged(definitions):
     completed = arrival.complete(sent, definitions)
     assert completed["entry"][:2] == sent["entry"]
     assert len(completed["entry"]) > 2
+
+
+def of_contact(encounter, code):
+    return {**encounter, "type": [{"coding": [code_of("contact", code)]}]}
+
+
+def test_a_contact_is_a_review_or_an_additional_one_and_never_both(definitions):
+    encounter = an_encounter(CHILD)
+    both = {"coding": [code_of("contact", "ad-hoc"), *encounter["type"][0]["coding"]]}
+    sent = a_transaction(an_entry({**encounter, "type": [both]}))
+    assert refusal(sent, definitions) == "Bundle.entry[0].resource.type"
+
+
+@pytest.mark.parametrize(
+    ("encounter", "form"),
+    [
+        (an_encounter(CHILD, review="one-year"), "ad-hoc-contact"),
+        (of_contact(an_encounter(CHILD), "ad-hoc"), "one-year-review"),
+        (of_contact(an_encounter(CHILD), "ad-hoc"), "six-month-contact"),
+    ],
+)
+def test_a_review_is_not_recorded_on_the_form_of_a_contact_nor_the_other_way(definitions, encounter, form):
+    urn = a_urn()
+    response = a_response(CHILD, urn, questionnaire=form)
+    sent = a_transaction(an_entry(encounter, full_url=urn), an_entry(response))
+    assert refusal(sent, definitions) == "Bundle.entry[1].resource.questionnaire"
+
+
+def test_what_an_item_tells_is_released_only_where_the_form_marks_it_for_parents(definitions):
+    form = definitions.resource("Questionnaire", "two-year-review")
+    measurements, *others = copy.deepcopy(form["item"])
+    weight = measurements["item"][0]
+    weight["extension"] = [each for each in weight["extension"] if not each["url"].endswith("/visibility")]
+    unmarked = Definitions(
+        {**definitions.resources, ("Questionnaire", form["id"]): {**form, "item": [measurements, *others]}},
+        definitions.elements,
+        definitions.pack,
+    )
+    sent = a_sent_review(response=lambda encounter: a_response(CHILD, encounter, released=True))
+    for forms, released in ((definitions, [True, True]), (unmarked, [False, True])):
+        found = observations(arrival.complete(sent, forms))
+        assert ["extension" in each for each in found] == released
 
 
 def test_a_weight_becomes_an_observation_with_every_digit_as_sent(definitions):

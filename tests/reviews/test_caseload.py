@@ -89,6 +89,23 @@ def test_the_dates_between_which_each_review_can_be_done_stand_beside_the_child(
     assert yates["reviews"][0]["questionnaire"] is None, "an antenatal contact has no form"
 
 
+def test_additional_contacts_stand_apart_from_the_reviews_and_have_no_standing(team, carried):
+    baby, _ = carried(team)["children"]
+    assert [each["review"] for each in baby["contacts"]] == ["three-to-four-month", "six-month", "ad-hoc"]
+    assert baby["contacts"][0] == {
+        "review": "three-to-four-month",
+        "title": "3 to 4 month contact",
+        "questionnaire": "three-to-four-month-contact",
+        "from": "2021-03-20",
+        "until": "2021-06-19",
+        "state": "additional",
+        "done_on": None,
+        "encounter": None,
+    }
+    assert (baby["contacts"][2]["from"], baby["contacts"][2]["until"]) == (None, None)
+    assert len(baby["reviews"]) == 5
+
+
 def test_the_document_says_whose_it_is_and_what_day_it_is_for(team, carried):
     found = carried(team)
     assert found["as_at"] == "2021-02-15"
@@ -101,6 +118,9 @@ def test_the_document_says_whose_it_is_and_what_day_it_is_for(team, carried):
         "six-to-eight-week-review",
         "one-year-review",
         "two-year-review",
+        "three-to-four-month-contact",
+        "six-month-contact",
+        "ad-hoc-contact",
     }
     assert found["pack"]["id"] == "practice"
     assert found["places"]["family-home"] == "Family home"

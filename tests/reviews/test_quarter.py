@@ -10,7 +10,7 @@ from healthvisit.programme.digitisation import AtTarget
 from healthvisit.record import endings
 from healthvisit.record import record as the_record
 from healthvisit.record.errors import Unprocessable
-from healthvisit.reviews import arrival, quarter
+from healthvisit.reviews import arrival, encounters, quarter
 from tests.builders import (
     CANONICAL,
     NOW,
@@ -202,6 +202,26 @@ def test_one_more_review_changes_the_refrozen_figure_by_exactly_one(town):
     with town.opened(a_requester("commissioner")) as record:
         kept = list(record.each("MeasureReport", [("reporter", organization("bury"))]))
     assert len(kept) == 2
+
+
+@pytest.mark.parametrize("kind", encounters.CONTACT_FORMS)
+def test_an_additional_contact_counts_neither_for_digitisation_nor_for_coverage(town, kind):
+    town.reviewed(10)
+    town.returned(two_year=25)
+    town.close()
+    before = town.area()
+    child, contact = a_urn(), a_urn()
+    visit = an_encounter(child, on="2021-02-01")
+    town.write(
+        an_entry(a_patient(born="2018-08-20"), full_url=child),
+        an_entry(an_episode(child, start="2018-08-20")),
+        an_entry({**visit, "type": [{"coding": [code_of("contact", kind)]}]}, full_url=contact),
+        an_entry(a_response(child, contact, questionnaire=encounters.CONTACT_FORMS[kind])),
+    )
+    town.close()
+    after = town.area()
+    assert after.digitisation == before.digitisation
+    assert after.reviews == before.reviews
 
 
 def test_a_paper_review_keyed_later_takes_the_place_of_one_in_the_books(town):

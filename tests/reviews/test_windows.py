@@ -29,6 +29,14 @@ def test_the_stages_are_nine_and_the_targeted_one_says_so(definitions):
     assert not stages[0].reviews
 
 
+def test_the_suggested_contacts_open_at_their_ages_and_end_where_the_next_one_opens(definitions):
+    earlier, later = windows.in_force(definitions, TODAY).contacts
+    assert (earlier.code, later.code) == ("three-to-four-month", "six-month")
+    born = date(2020, 8, 31)
+    assert (earlier.first_on(born), earlier.last_on(born)) == (date(2020, 11, 30), date(2021, 2, 27))
+    assert (later.first_on(born), later.last_on(born)) == (date(2021, 2, 28), date(2021, 5, 30))
+
+
 def changed(definitions, id_, **elements):
     resources = {
         key: {**body, **elements} if key == ("PlanDefinition", id_) else body

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { canBeRecorded, standing, isOvertaken, standingSo } from "../../healthvisit/faces/tablet/static/pathway.js";
+import { canBeRecorded, isOvertaken, reviewOf, standing, standingSo } from "../../healthvisit/faces/tablet/static/pathway.js";
 import { found } from "../../healthvisit/faces/tablet/static/patient.js";
 import { aChild, aReview } from "./builders.js";
 
@@ -64,6 +64,20 @@ test("a child is found by the beginning of any name, whatever the accents, or by
   assert.equal(found(children, "999 000").length, 3);
   assert.deepEqual(names("  "), []);
   assert.deepEqual(names("zz"), []);
+});
+
+test("a suggested contact is offered at its age until it was held, any other always, and neither is ever due", () => {
+  const suggested = aReview({ state: "additional", from: "2021-02-15", until: "2021-05-14" });
+  assert.deepEqual(
+    ["2021-02-14", "2021-02-15", "2021-05-14", "2021-05-15"].map((on) => canBeRecorded(suggested, on)),
+    [false, true, true, false],
+  );
+  assert.equal(canBeRecorded({ ...suggested, done_on: "2021-02-15" }, "2021-02-16"), false);
+  const other = aReview({ review: "ad-hoc", state: "additional", from: null, until: null, done_on: "2021-02-15" });
+  assert.equal(canBeRecorded(other, "2021-02-15"), true);
+  const child = aChild({ reviews: [], contacts: [suggested, other] });
+  assert.deepEqual(standingSo([child], ["open", "due", "overdue", "not-yet"], "2021-05-14"), []);
+  assert.equal(reviewOf(child, "ad-hoc"), other);
 });
 
 test("a review whose window has passed is no longer asked for once the next one has opened", () => {

@@ -73,6 +73,25 @@ test("a result is released only when the health visitor chose to share it", () =
   assert.equal(extension(bundleOf(shared).entry[1].resource, "released-at").valueDateTime, "2021-02-15T10:30:00Z");
 });
 
+test("an additional contact says how it was held, and asks for a place only where somebody was seen", () => {
+  const review = aReview({ review: "ad-hoc", title: "Other contact", state: "additional" });
+  const asked = { ...bounds, isAdditional: true };
+  const { place: _place, ...contact } = aDraft().contact;
+  const fields = (held) => contactFaults(aDraft({ contact: held }), "place", asked).map(({ field }) => field);
+  assert.deepEqual(fields(contact), ["mode"]);
+  assert.deepEqual(fields({ ...contact, mode: "telephone" }), []);
+  assert.deepEqual(fields({ ...contact, mode: "face-to-face" }), ["place"]);
+  const called = aDraft({ contact: { ...aDraft().contact, mode: "telephone" } });
+  const [{ resource: encounter }] = bundleOf(called, { review }).entry;
+  assert.deepEqual(encounter.type[0].coding, [
+    { system: `${BASE}/CodeSystem/contact`, code: "ad-hoc", display: "Other contact" },
+  ]);
+  assert.equal(extension(encounter, "contact-mode").valueCoding.code, "telephone");
+  assert.equal(extension(encounter, "place"), undefined);
+  assert.equal(extension(encounter, "released-at"), undefined, "nobody shared it");
+  assert.equal(encounter.class.code, "VR");
+});
+
 test("a live contact ends with its last answer; a remembered one has no end", () => {
   assert.deepEqual(bundleOf(aDraft()).entry[0].resource.period, {
     start: "2021-02-15T10:00:00Z",

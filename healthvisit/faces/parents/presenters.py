@@ -120,7 +120,8 @@ class Growth:
 
 @dataclass(frozen=True)
 class Progress:
-    """is_over: nobody cares for the child any more; then nothing is said of what was not done."""
+    """is_over: nobody cares for the child any more; then nothing is said of what was not done. contacts: each of the
+    additional ones in words."""
 
     name: str
     age: str
@@ -129,14 +130,22 @@ class Progress:
     results: tuple[Result, ...]
     growth: Growth | None
     reviews: tuple[ReviewLine, ...]
+    contacts: tuple[str, ...]
 
     @classmethod
     def of(cls, timeline: Timeline) -> Self:
         done = sorted(
             (
-                (review.done_on, review, review.results)
-                for review in timeline.reviews
-                if review.done_on is not None and review.results is not None
+                *(
+                    (review.done_on, review.title, review.results)
+                    for review in timeline.reviews
+                    if review.done_on is not None and review.results is not None
+                ),
+                *(
+                    (contact.on, contact.title, contact.results)
+                    for contact in timeline.contacts
+                    if contact.results is not None
+                ),
             ),
             key=lambda each: each[0],
             reverse=True,
@@ -149,12 +158,13 @@ class Progress:
             is_over,
             None if timeline.next is None else _next(timeline.next),
             tuple(
-                _result(review.title, on, results)
-                for on, review, results in done
+                _result(title, on, results)
+                for on, title, results in done
                 if results.domains or _feeding(results)
             ),
             _growth(timeline.child, [(on, results.measurements) for on, _, results in done]),
             tuple(_line(review) for review in timeline.reviews if review.is_done or not is_over),
+            tuple(f"{contact.title}, {words.day(contact.on)}" for contact in timeline.contacts),
         )
 
 

@@ -6,6 +6,7 @@ import pytest
 from healthvisit.faces.parents.presenters import Progress
 from healthvisit.reviews.timeline import (
     Child,
+    Contact,
     DomainResult,
     Gestation,
     Measurement,
@@ -40,6 +41,15 @@ def a_domain(domain, zone, points="40", *, prorated=False):
 
 def progress(*reviews, following=None):
     return Progress.of(Timeline(POPPY, TODAY, reviews, (), following))
+
+
+def test_an_additional_contact_is_listed_beside_the_reviews_with_what_was_measured():
+    weight = Measurement("Weight", Decimal("6.20"), "kg", "weight")
+    held = Contact("Other contact", date(2021, 2, 1), Results((weight,)))
+    found = Progress.of(Timeline(POPPY, TODAY, (), (), None, (held,)))
+    assert found.contacts == ("Other contact, 1 February 2021",)
+    assert found.reviews == ()
+    assert found.growth.rows[0][0] == "1 February 2021"
 
 
 def results_of(*domains, practice="Practice instrument: invented, not clinical"):

@@ -97,6 +97,51 @@ def test_what_is_measured_becomes_results_and_what_the_family_says_stays_in_the_
     assert standing(tablet, child, review)["done_on"] == "2021-02-14"
 
 
+ADDITIONAL = {
+    "three-to-four-month": {"weight": "6.2", "feeding-status": "partially", "service-level": "universal"},
+    "six-month": {"weight": "7.6", "feeding-status": "not-at-all"},
+    "ad-hoc": {"about": "The family asked about sleep.", "weight": "6.2"},
+}
+
+
+def kinds(tablet, encounter):
+    body = tablet.get(f"/fhir/{encounter}").json
+    return body, [(each["system"].rsplit("/", 1)[1], each["code"]) for each in body["type"][0]["coding"]]
+
+
+@pytest.mark.parametrize(("kind", "answers"), ADDITIONAL.items())
+def test_an_additional_contact_is_recorded_as_such_and_is_no_review(tablet, caseload, kind, answers):
+    child = child_of(caseload, "Bilal")
+    before = next(each for each in caseload["children"] if f"Patient/{each['patient']['id']}" == child)
+    draft = a_draft(child, kind, answers=answers, contact={"mode": "telephone", "place": "family-home"})
+    encounter = sent(tablet, caseload, draft)
+
+    body, coded = kinds(tablet, encounter)
+    assert coded == [("contact", kind)]
+    assert body["class"]["code"] == "VR"
+    stated = {each["url"].rsplit("/", 1)[1] for each in body["extension"]}
+    assert "contact-mode" in stated
+    assert not stated & {"place", "released-at"}, "a call has no place, and nobody shared it"
+    after = next(
+        each
+        for each in tablet.get("/tablet/caseload").json["children"]
+        if each["patient"]["id"] == before["patient"]["id"]
+    )
+    assert after["reviews"] == before["reviews"]
+    assert {each["review"]: each["done_on"] for each in after["contacts"]}[kind] == "2021-02-14"
+
+
+def test_an_additional_contact_that_was_shared_is_released_with_its_results(tablet, caseload):
+    contact = {"mode": "face-to-face", "share": "yes"}
+    draft = a_draft(child_of(caseload, "Bilal"), "ad-hoc", answers=ADDITIONAL["ad-hoc"], contact=contact)
+    encounter = sent(tablet, caseload, draft)
+    body, _ = kinds(tablet, encounter)
+    (weight,) = observations(tablet, encounter)
+    for each in (body, weight):
+        assert any(one["url"].endswith("/released-at") for one in each["extension"])
+    assert body["class"]["code"] == "HH"
+
+
 @pytest.mark.parametrize("mode", ["transcribed", "document", "paper-only"])
 def test_a_review_that_was_on_paper_is_recorded_as_such(tablet, caseload, mode):
     child = child_of(caseload, "Ada")

@@ -99,4 +99,7 @@ def test_a_health_visitor_gets_her_caseload_and_nothing_may_keep_it(tablet):
         "six-to-eight-week-review",
         "one-year-review",
         "two-year-review",
+        "three-to-four-month-contact",
+        "six-month-contact",
+        "ad-hoc-contact",
     }

@@ -6,6 +6,7 @@
 
 import { civilDate, instantOf, isDate, isTime, written } from "./civil.js";
 import { faults, responseItems, sections } from "./form_engine.js";
+import { isAdditional } from "./pathway.js";
 
 /**
  * @typedef {import("./notebook.js").Draft} Draft
@@ -67,10 +68,10 @@ export function startedAt(contact) {
  * What is missing or wrong on one screen about the contact.
  * @param {Draft} draft
  * @param {string} page
- * @param {{now: Date, born: string}} bounds
+ * @param {{now: Date, born: string, isAdditional?: boolean}} bounds isAdditional: of a contact that is no review
  * @returns {Fault[]}
  */
-export function contactFaults({ contact }, page, { now, born }) {
+export function contactFaults({ contact }, page, { now, born, isAdditional: isAsked = false }) {
   /** @type {Fault[]} */
   const found = [];
   const say = (/** @type {string} */ field, /** @type {string} */ text) => found.push({ page, field, text });
@@ -94,7 +95,8 @@ export function contactFaults({ contact }, page, { now, born }) {
     if (!contact.capture_mode) say("capture_mode", "Choose how it was recorded");
   }
   if (page === "place") {
-    if (!contact.place) say("place", "Choose where the contact was");
+    if (isAsked && !contact.mode) say("mode", "Choose how the contact was held");
+    if (isSeen(contact, isAsked) && !contact.place) say("place", "Choose where the contact was");
     if (!contact.practitioner_type) say("practitioner_type", "Choose who did it");
   }
   if (page === "share" && !contact.share) say("share", "Choose whether to share the result now");
@@ -102,10 +104,19 @@ export function contactFaults({ contact }, page, { now, born }) {
 }
 
 /**
+ * Whether the contact had a place: a telephone call had none, and while it is not said how it was held nobody asks.
+ * @param {import("./notebook.js").DraftContact} contact
+ * @param {boolean} isAsked whether it is asked how the contact was held
+ */
+export function isSeen({ mode }, isAsked) {
+  return !isAsked || mode === "face-to-face";
+}
+
+/**
  * Everything that keeps a draft from being sent.
  * @param {Draft} draft
  * @param {Questionnaire | null} questionnaire
- * @param {{now: Date, born: string}} bounds
+ * @param {{now: Date, born: string, isAdditional?: boolean}} bounds
  * @returns {Fault[]}
  */
 export function draftFaults(draft, questionnaire, bounds) {
@@ -144,10 +155,11 @@ export function statement(draft, { questionnaire, caseload, child, review, opera
   const items = questionnaire && hasAnswers(contact) ? responseItems(questionnaire, answers) : [];
   const isLive = contact.when === "now" && contact.capture_mode === "point-of-care";
   const last = new Date(draft.changed_at);
+  const mode = (isAdditional(review) && outcome === "completed" && contact.mode) || null;
   return {
     operation,
     uuids,
-    review: { code: review.review, title: review.title },
+    review: { code: review.review, title: review.title, is_additional: isAdditional(review) },
     child: draft.child,
     episode: child.episode,
     practitioner: caseload.practitioner.reference,
@@ -158,7 +170,8 @@ export function statement(draft, { questionnaire, caseload, child, review, opera
       // Only a review recorded while it went on has an end that is known: its last answer.
       ended_at: isLive && last > started && civilDate(last) === civilDate(started) ? written(last) : null,
       capture_mode: /** @type {any} */ (contact.capture_mode),
-      place: (outcome === "completed" && contact.place) || null,
+      mode,
+      place: (outcome === "completed" && isSeen(contact, isAdditional(review)) && contact.place) || null,
       practitioner_type: (outcome === "completed" && contact.practitioner_type) || null,
     },
     authored_at: written(now),

@@ -12,7 +12,8 @@ import * as vault from "./vault.js";
 /**
  * @typedef {import("./pathway.js").Review} Review
  * @typedef {{patient: import("./patient.js").Patient, episode: string,
- *   gestation: {weeks: number, days: number} | null, reviews: Review[], is_departed?: boolean}} Child
+ *   gestation: {weeks: number, days: number} | null, reviews: Review[], contacts?: Review[], is_departed?: boolean}} Child
+ *   contacts: additional ones, that are no reviews; a caseload of an earlier build has none
  *   is_departed: no longer on the caseload, kept here because something about the child is not sent yet
  *
  * @typedef {object} Move a child who is offered to a team
@@ -36,6 +37,7 @@ import * as vault from "./vault.js";
  * @property {import("./asq3.js").Pack | null} pack
  * @property {Record<string, string>} places
  * @property {Record<string, string>} practitioner_types
+ * @property {Record<string, string>} [contact_modes] how an additional contact can be held
  * @property {Record<"arriving" | "leaving" | "arrived", Move[]>} [moves] children on their way between two teams
  * @property {boolean} [truncated] more children than are listed
  * @property {Child[]} children
@@ -46,6 +48,7 @@ import * as vault from "./vault.js";
  * @property {string} [now_at] the instant that "now" stood for when it was chosen
  * @property {string} [on]
  * @property {string} [time]
+ * @property {string} [mode] how an additional contact was held
  * @property {string} [place]
  * @property {string} [practitioner_type]
  * @property {string} [capture_mode]

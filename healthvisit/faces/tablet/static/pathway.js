@@ -12,7 +12,7 @@ const DUE_SOON_DAYS = 14;
  * @property {string | null} questionnaire id of its form, null where the tablet has none
  * @property {string | null} from first day on which it can be done
  * @property {string | null} until last day on which it can be done
- * @property {string} state how it stood on the server at as_at
+ * @property {string} state how it stood on the server at as_at; "additional" for a contact that is no review
  * @property {string | null} done_on
  * @property {string | null} encounter
  */
@@ -54,7 +54,32 @@ export function isOvertaken(review, reviews, on) {
  * @param {string} on
  */
 export function canBeRecorded(review, on) {
+  if (isAdditional(review)) return isOffered(review, on);
   return ["open", "due", "overdue", "declined", "no-access"].includes(standing(review, on));
+}
+
+/** Whether it is an additional contact, which is never due and counts as no review. @param {Review} review */
+export function isAdditional(review) {
+  return review.state === "additional";
+}
+
+/**
+ * Whether an additional contact can be held on that day: a suggested one once and at its age, any other always.
+ * @param {Review} review
+ * @param {string} on
+ */
+export function isOffered({ from, until, done_on: doneOn }, on) {
+  if (from === null || until === null) return true;
+  return doneOn === null && from <= on && on <= until;
+}
+
+/**
+ * The review or additional contact of a child with that code.
+ * @param {{reviews: Review[], contacts?: Review[]}} child
+ * @param {string} code
+ */
+export function reviewOf({ reviews, contacts = [] }, code) {
+  return [...reviews, ...contacts].find((each) => each.review === code);
 }
 
 /**

@@ -18,19 +18,26 @@ const DCH = {
   "two-year": { code: "0020", display: "2-2½y HV Review" },
 };
 
+const CLASSES = {
+  home: { code: "HH", display: "home health" },
+  elsewhere: { code: "AMB", display: "ambulatory" },
+  remote: { code: "VR", display: "virtual" },
+};
+
 /**
  * @typedef {object} Contact what happened, as the health visitor stated it
  * @property {"completed" | "declined" | "no-access"} outcome
  * @property {string} started_at instant
  * @property {string | null} ended_at instant, null where it is not known
  * @property {"point-of-care" | "transcribed" | "document" | "paper-only"} capture_mode
+ * @property {string | null} mode code of how an additional contact was held, null for a review
  * @property {string | null} place code
  * @property {string | null} practitioner_type code
  *
  * @typedef {object} Statement
  * @property {string} operation permanent UUID of this operation
  * @property {{encounter: string, response: string}} uuids of the two entries
- * @property {{code: string, title: string}} review
+ * @property {{code: string, title: string, is_additional: boolean}} review
  * @property {string} child "Patient/…"
  * @property {string} episode "EpisodeOfCare/…"
  * @property {string} practitioner "Practitioner/…"
@@ -64,26 +71,28 @@ function entryOf(type, uuid, resource) {
 }
 
 /** @param {Statement} statement */
-function encounter({ review, child, episode, practitioner, organization, contact, authored_at: authored }) {
+function encounter({ review, child, episode, practitioner, organization, contact, ...stated }) {
   const dch = DCH[review.code];
   const atHome = contact.place === "family-home" || contact.outcome === "no-access";
+  const isRemote = contact.mode !== null && contact.mode !== "face-to-face";
+  // That a contact was held beside the reviews can tell one adult of the other: it is shown only where it was shared.
+  const released = review.is_additional ? stated.released_at : stated.authored_at;
   return {
     resourceType: "Encounter",
     extension: [
       coded("capture-mode", contact.capture_mode),
       coded("review-outcome", contact.outcome),
+      ...(contact.mode ? [coded("contact-mode", contact.mode)] : []),
       ...(contact.place ? [coded("place", contact.place)] : []),
       ...(contact.practitioner_type ? [coded("practitioner-type", contact.practitioner_type)] : []),
-      { url: `${BASE}/StructureDefinition/released-at`, valueDateTime: authored },
+      ...(released ? [{ url: `${BASE}/StructureDefinition/released-at`, valueDateTime: released }] : []),
     ],
     status: contact.outcome === "completed" ? "finished" : "cancelled",
-    class: atHome
-      ? { system: ACT_CODE, code: "HH", display: "home health" }
-      : { system: ACT_CODE, code: "AMB", display: "ambulatory" },
+    class: { system: ACT_CODE, ...(isRemote ? CLASSES.remote : atHome ? CLASSES.home : CLASSES.elsewhere) },
     type: [
       {
         coding: [
-          { system: `${BASE}/CodeSystem/review`, code: review.code, display: review.title },
+          { system: `${BASE}/CodeSystem/${review.is_additional ? "contact" : "review"}`, code: review.code, display: review.title },
           ...(dch ? [{ system: DCH_TYPE, ...dch }] : []),
         ],
       },

@@ -85,7 +85,7 @@ export const ZONES = {
 
 /** @type {Record<string, string>} */
 export const OUTCOMES = {
-  completed: "The review was done",
+  completed: "It was done",
   declined: "The family declined it",
   "no-access": "No access: nobody was seen",
 };

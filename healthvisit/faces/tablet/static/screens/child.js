@@ -2,7 +2,7 @@
 /** One child: who it is, how each review stands, what can be recorded, and earlier results. */
 
 import { h, hidden } from "../dom.js";
-import { canBeRecorded, standing } from "../pathway.js";
+import { canBeRecorded, isOffered, standing } from "../pathway.js";
 import { longDate, windowWords } from "../words.js";
 import { banner, standingTag, stateTag, tag } from "./parts.js";
 import { resultsByDay } from "./results.js";
@@ -33,6 +33,7 @@ export function child(app, id) {
         { class: "hv-timeline" },
         current.reviews.map((review) => reviewItem(app, current, review)),
       ),
+      ...contacts(app, current),
       h("h2", { class: "nhsuk-heading-m" }, "Earlier results"),
       ...earlier(app, results, isReading, hasFailed),
       apps(id),
@@ -86,13 +87,61 @@ function apps(id) {
   return h("p", null, h("a", { href: address, target: "_blank", rel: "noopener" }, "Open an app for this child"));
 }
 
+/** Contacts beside the reviews: nobody is late with one, so none has a tag. @param {App} app @param {Child} owner */
+function contacts(app, owner) {
+  const shown = (owner.contacts ?? []).filter((each) => each.done_on !== null || isOffered(each, app.today));
+  if (shown.length === 0) return [];
+  return [
+    h("h2", { class: "nhsuk-heading-m" }, "Other contacts"),
+    h("p", null, "They are not statutory reviews, and do not count as one."),
+    h(
+      "ul",
+      { class: "hv-timeline" },
+      shown.map((contact) => contactItem(app, owner, contact)),
+    ),
+  ];
+}
+
+/** @param {App} app @param {Child} owner @param {Review} contact */
+function contactItem(app, owner, contact) {
+  const item = lastSent(app, owner, contact);
+  return h(
+    "li",
+    { class: `hv-timeline__item${contact.done_on ? " hv-timeline__item--done" : ""}` },
+    h(
+      "div",
+      { class: "hv-timeline__head" },
+      h("h3", { class: "nhsuk-heading-s hv-timeline__title" }, contact.title),
+    ),
+    contact.done_on ? h("p", { class: "hv-timeline__when" }, `Last held on ${longDate(contact.done_on)}`) : null,
+    sentLink(app, item),
+    canBeRecorded(contact, app.today) && !isPending(item) ? actions(app, owner, contact, "Record contact") : null,
+  );
+}
+
+/** @param {App} app @param {Child} owner @param {Review} review */
+function lastSent(app, owner, review) {
+  const reference = `Patient/${owner.patient.id}`;
+  return app.notebook?.outbox.findLast(
+    ({ about }) => about.child === reference && about.review === review.review,
+  );
+}
+
+/** @param {import("../outbox.js").Item | undefined} item */
+function isPending(item) {
+  return item !== undefined && item.state !== "received" && item.state !== "set-aside";
+}
+
+/** @param {App} app @param {import("../outbox.js").Item | undefined} item */
+function sentLink(app, item) {
+  return item
+    ? h("p", null, h("a", { class: "hv-state-link hv-target", href: `#/sent/${item.operation}` }, stateTag(app, item)))
+    : null;
+}
+
 /** @param {App} app @param {Child} owner @param {Review} review */
 function reviewItem(app, owner, review) {
-  const reference = `Patient/${owner.patient.id}`;
-  const item = app.notebook?.outbox.findLast(
-    (each) => each.about.child === reference && each.about.review === review.review,
-  );
-  const isPending = item !== undefined && item.state !== "received" && item.state !== "set-aside";
+  const item = lastSent(app, owner, review);
   const stands = standing(review, app.today);
   return h(
     "li",
@@ -104,14 +153,8 @@ function reviewItem(app, owner, review) {
       standingTag(review, owner.reviews, app.today),
     ),
     h("p", { class: "hv-timeline__when" }, whenWords(review, stands)),
-    item
-      ? h(
-          "p",
-          null,
-          h("a", { class: "hv-state-link hv-target", href: `#/sent/${item.operation}` }, stateTag(app, item)),
-        )
-      : null,
-    canBeRecorded(review, app.today) && !isPending ? actions(app, owner, review) : null,
+    sentLink(app, item),
+    canBeRecorded(review, app.today) && !isPending(item) ? actions(app, owner, review, "Record review") : null,
   );
 }
 
@@ -124,14 +167,14 @@ function whenWords(review, stands) {
   return stands === "not-applicable" ? "" : windowWords(review.from, review.until);
 }
 
-/** @param {App} app @param {Child} owner @param {Review} review */
-function actions(app, owner, review) {
+/** @param {App} app @param {Child} owner @param {Review} review @param {string} words of the first button */
+function actions(app, owner, review, words) {
   const base = `#/child/${owner.patient.id}/${review.review}`;
   const draft = app.notebook?.draftOf(`Patient/${owner.patient.id}`, review.review);
   const of = hidden(`: ${review.title}`);
   const record = draft
     ? h("a", { class: "nhsuk-button hv-button", href: `${base}/${draft.at.page}` }, "Continue the draft", of)
-    : h("a", { class: "nhsuk-button hv-button", href: `${base}/contact` }, "Record review", of);
+    : h("a", { class: "nhsuk-button hv-button", href: `${base}/contact` }, words, of);
   const quick = (/** @type {string} */ outcome, /** @type {string} */ text) =>
     h(
       "a",
@@ -150,6 +193,7 @@ function actions(app, owner, review) {
           { class: "hv-small" },
           "This review has no form on the tablet yet. A contact that did not happen can be recorded.",
         ),
-    draft ? null : h("div", { class: "hv-pair" }, quick("declined", "Declined"), quick("no-access", "No access")),
+    // What was never arranged was neither declined nor missed.
+    draft || review.review === "ad-hoc" ? null : h("div", { class: "hv-pair" }, quick("declined", "Declined"), quick("no-access", "No access")),
   );
 }

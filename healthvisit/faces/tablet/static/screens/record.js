@@ -4,13 +4,13 @@
 import { DOMAINS, adjustedAge, domainScore, formsFor, itemWording } from "../asq3.js";
 import { age, civilDate, clockTime } from "../civil.js";
 import { h, hidden } from "../dom.js";
-import { begun, contactFaults, draftFaults, hasAnswers, pages, startedAt, statement } from "../draft.js";
+import { begun, contactFaults, draftFaults, hasAnswers, isSeen, pages, startedAt, statement } from "../draft.js";
 import { write } from "../exact_json.js";
 import { answerWords, decimalText, fault, isUnlikely, sections } from "../form_engine.js";
 import { button, dateInput, errorSummary, input, question, radios, summaryList } from "../forms.js";
 import { measureOf, place, readings, reference, withChart } from "../growth.js";
 import { queued } from "../outbox.js";
-import { canBeRecorded } from "../pathway.js";
+import { canBeRecorded, isAdditional, reviewOf } from "../pathway.js";
 import { fullName } from "../patient.js";
 import { transaction } from "../review.js";
 import { CAPTURE_MODES, OUTCOMES, counted, pointsWords, weekdayDate } from "../words.js";
@@ -44,7 +44,7 @@ const OWN_PAGES = { contact: contactPage, place: placePage, share: sharePage, ch
 function open(app, id, code) {
   const caseload = app.notebook?.caseload;
   const child = app.notebook?.child(`Patient/${id}`);
-  const review = child?.reviews.find((each) => each.review === code);
+  const review = child && reviewOf(child, code);
   if (!caseload || !child || !review) return null;
   const questionnaire = caseload.questionnaires.find((each) => each.id === review.questionnaire) ?? null;
   const key = `${id} ${code}`;
@@ -115,7 +115,7 @@ function draw(recording, name, changing, faults) {
 
   const goOn = () => {
     const now = recording.draft();
-    const bounds = { now: app.clock.now(), born: child.patient.birthDate };
+    const bounds = boundsOf(recording);
     const found = section ? sectionFaults(section, now) : contactFaults(now, name, bounds);
     if (found.length) return show(app, draw(recording, name, changing, found));
     const doubtful = section?.items.find(
@@ -160,6 +160,11 @@ function draw(recording, name, changing, faults) {
       h("p", { class: "hv-kept" }, "Every answer is kept on this tablet as you give it."),
     ],
   };
+}
+
+/** What a contact is held to. @param {Open} recording */
+function boundsOf({ app, child, review }) {
+  return { now: app.clock.now(), born: child.patient.birthDate, isAdditional: isAdditional(review) };
 }
 
 /** The field the person was in; of a choice, the one that was chosen. @param {Draft} draft */
@@ -259,19 +264,31 @@ function timeText(typed) {
 }
 
 /** @param {Open} recording @param {Fault[]} faults */
-function placePage({ caseload, draft, change }, faults) {
+function placePage({ caseload, review, draft, change }, faults) {
   const { contact } = draft();
+  const place = radios({
+    id: "place",
+    legend: "Where was it?",
+    options: optionsOf(caseload.places),
+    value: contact.place,
+    chosen: (place) => change({ contact: { ...draft().contact, place } }, "place"),
+    fault: faultOf(faults, "place"),
+    size: isAdditional(review) ? "s" : "m",
+  });
   return {
-    title: "Where, and who did it",
+    title: isAdditional(review) ? "How and where, and who did it" : "Where, and who did it",
     content: [
-      radios({
-        id: "place",
-        legend: "Where was it?",
-        options: optionsOf(caseload.places),
-        value: contact.place,
-        chosen: (place) => change({ contact: { ...draft().contact, place } }, "place"),
-        fault: faultOf(faults, "place"),
-      }),
+      isAdditional(review)
+        ? radios({
+            id: "mode",
+            legend: "How was it held?",
+            options: optionsOf(caseload.contact_modes ?? {}),
+            value: contact.mode,
+            chosen: (mode) => change({ contact: { ...draft().contact, mode } }, "mode"),
+            fault: faultOf(faults, "mode"),
+            revealed: { "face-to-face": place },
+          })
+        : place,
       radios({
         id: "practitioner_type",
         legend: "Who did it?",
@@ -285,7 +302,7 @@ function placePage({ caseload, draft, change }, faults) {
 }
 
 /** @param {Open} recording @param {Fault[]} faults */
-function sharePage({ draft, change }, faults) {
+function sharePage({ review, draft, change }, faults) {
   const { contact } = draft();
   return {
     title: "Share with the parents",
@@ -296,7 +313,13 @@ function sharePage({ draft, change }, faults) {
         hint: "They see it in their own pages, in plain words. Talk it through with them first.",
         options: [
           { value: "yes", text: "Yes, share it now" },
-          { value: "later", text: "Not now", hint: "They see that the review was done, and no result." },
+          {
+            value: "later",
+            text: "Not now",
+            hint: isAdditional(review)
+              ? "They see neither the contact nor a result."
+              : "They see that the review was done, and no result.",
+          },
         ],
         value: contact.share,
         chosen: (share) =>
@@ -544,7 +567,7 @@ const SHARE = { yes: "Yes, now", later: "Not now" };
 
 /** @param {Open} recording */
 function checkPage(recording) {
-  const { app, caseload, questionnaire, draft, base } = recording;
+  const { app, caseload, questionnaire, review, draft, base } = recording;
   const now = draft();
   const { contact, answers } = now;
   const started = startedAt(contact);
@@ -566,7 +589,12 @@ function checkPage(recording) {
   const all = pages(now, questionnaire);
   if (all.includes("place")) {
     about.push(
-      row("place", "place", "Where", caseload.places[contact.place ?? ""]),
+      ...(isAdditional(review)
+        ? [row("place", "mode", "How it was held", caseload.contact_modes?.[contact.mode ?? ""])]
+        : []),
+      ...(isSeen(contact, isAdditional(review))
+        ? [row("place", "place", "Where", caseload.places[contact.place ?? ""])]
+        : []),
       row("place", "practitioner_type", "Who did it", caseload.practitioner_types[contact.practitioner_type ?? ""]),
     );
   }
@@ -645,7 +673,7 @@ async function queue(recording) {
   if (app.notebook?.items.get(draft().operation ?? "")?.state === "waiting") return;
   await app.save();
   const now = app.clock.now();
-  const faults = draftFaults(draft(), questionnaire, { now, born: child.patient.birthDate });
+  const faults = draftFaults(draft(), questionnaire, boundsOf(recording));
   if (faults.length) return show(app, draw(recording, "check", "", faults));
   const notebook = app.notebook;
   if (!notebook) return;

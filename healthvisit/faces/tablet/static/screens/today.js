@@ -4,7 +4,7 @@
 import { plusDays } from "../civil.js";
 import { h } from "../dom.js";
 import { input } from "../forms.js";
-import { isOvertaken, standing, standingSo } from "../pathway.js";
+import { isOvertaken, reviewOf, standing, standingSo } from "../pathway.js";
 import { found, fullName, nhsNumber } from "../patient.js";
 import { ageWords, counted, nhsNumberWords, shortDate, weekdayDate, windowWords } from "../words.js";
 import { childHref, heading, standingTag, stateTag, tag } from "./parts.js";
@@ -132,7 +132,7 @@ function unfinished(app) {
       drafts.flatMap((draft) => {
         const child = notebook.child(draft.child);
         if (!child) return [];
-        const review = child.reviews.find((each) => each.review === draft.review);
+        const review = reviewOf(child, draft.review);
         const href = `${childHref(child)}/${draft.review}/${draft.at.page}`;
         return h(
           "li",
