@@ -181,6 +181,7 @@ def close_quarter(shell: Shell, quarter: str) -> None:
     """Freeze the figures of QUARTER, for example "2020-21 Q4". Earlier frozen figures are kept."""
     from healthvisit.programme.dates import Quarter
     from healthvisit.record import record as the_record
+    from healthvisit.reviews import national
     from healthvisit.reviews import quarter as quarters
 
     now = shell.now()
@@ -192,6 +193,7 @@ def close_quarter(shell: Shell, quarter: str) -> None:
         shell.database, service("close-quarter"), definitions=shell.definitions, at=now, writing=True
     ) as record:
         quarters.close(record, asked, on=now.astimezone(LONDON).date())
+        national.close(record, asked, on=now.astimezone(LONDON).date())
     click.echo(f"The figures of {asked} are frozen.")
 
 

@@ -238,7 +238,7 @@ def _returns(record: Record, quarter: Quarter) -> dict[str, JSON]:
         ("period", f"ge{first_on}"),
         ("period", f"le{last_on}"),
     ):
-        gss = record.definitions.boroughs.get(_reporter(body).removeprefix("Organization/"))
+        gss = record.definitions.boroughs.get(reporter_of(body).removeprefix("Organization/"))
         start, end = body["period"].get("start", "")[:10], body["period"].get("end", "")[:10]
         if (
             gss is None
@@ -254,10 +254,10 @@ def _returns(record: Record, quarter: Quarter) -> dict[str, JSON]:
 
 
 def _reach(report: JSON) -> tuple[str, datetime]:
-    return report["period"]["end"][:10], _date(report)
+    return report["period"]["end"][:10], dated(report)
 
 
-def _reporter(report: JSON) -> str:
+def reporter_of(report: JSON) -> str:
     reference: str = report.get("reporter", {}).get("reference", "")
     return reference
 
@@ -289,7 +289,7 @@ def _add_coverage(record: Record, quarter: Quarter, found: Mapping[str, _Borough
         }
         for chunk in chunks(sorted(cohort)):
             patients = ("patient", ",".join(f"Patient/{id_}" for id_ in chunk))
-            responsible = _responsible(record, patients, on)
+            responsible = answering(record, patients, on)
             completed: dict[str, list[date]] = {}
             for body in bodies(record, "Encounter", patients, ("type", f"{encounters.REVIEW}|{review}")):
                 event = encounters.event(body)
@@ -305,7 +305,7 @@ def _add_coverage(record: Record, quarter: Quarter, found: Mapping[str, _Borough
                     found[responsible[id_]].coverage += counted
 
 
-def _responsible(record: Record, patients: tuple[str, str], on: date) -> dict[str, str]:
+def answering(record: Record, patients: tuple[str, str], on: date) -> dict[str, str]:
     """Slug of the borough that answers for each child on a day."""
     day = on.isoformat()
     found = {}
@@ -413,16 +413,16 @@ class _Words:
     def digitised(self, review: str, counts: Mapping[str, int | None]) -> JSON:
         group: JSON = {
             "code": self._review(review),
-            "population": [_population("numerator", counts["A"]), _population("denominator", counts[ALL])],
+            "population": [populated("numerator", counts["A"]), populated("denominator", counts[ALL])],
         }
-        _score(group, counts["A"], counts[ALL])
+        scored(group, counts["A"], counts[ALL])
         group["stratifier"] = [
             {
                 "code": [self._concept("indicator", "capture-class")],
                 "stratum": [
                     {
                         "value": self._concept("capture-class", class_),
-                        "population": [_population("denominator", counts[class_])],
+                        "population": [populated("denominator", counts[class_])],
                     }
                     for class_ in CLASSES
                 ],
@@ -440,9 +440,9 @@ class _Words:
     def covered(self, completed: int | None, due: int | None) -> JSON:
         group: JSON = {
             "code": self._concept("indicator", "coverage"),
-            "population": [_population("numerator", completed), _population("denominator", due)],
+            "population": [populated("numerator", completed), populated("denominator", due)],
         }
-        _score(group, completed, due)
+        scored(group, completed, due)
         return group
 
     def _review(self, review: str) -> JSON:
@@ -457,7 +457,7 @@ class _Words:
         return {"coding": [coding]}
 
 
-def _population(code: str, count: int | None) -> JSON:
+def populated(code: str, count: int | None) -> JSON:
     population: JSON = {"code": {"coding": [{"system": POPULATION, "code": code}]}}
     if count is None:
         population["_count"] = {"extension": [{"url": ABSENT, "valueCode": "masked"}]}
@@ -466,7 +466,7 @@ def _population(code: str, count: int | None) -> JSON:
     return population
 
 
-def _score(group: JSON, numerator: int | None, denominator: int | None) -> None:
+def scored(group: JSON, numerator: int | None, denominator: int | None) -> None:
     if numerator is None or denominator is None:
         group["measureScore"] = {"extension": [{"url": ABSENT, "valueCode": "masked"}]}
     elif denominator:
@@ -543,8 +543,8 @@ def figures(record: Record) -> tuple[QuarterFigures, ...]:
     """
     newest: dict[tuple[Quarter, str], JSON] = {}
     for body in bodies(record, "MeasureReport", ("measure", DIGITISATION)):
-        key = Quarter.of(date.fromisoformat(body["period"]["start"][:10])), _reporter(body)
-        if body.get("status") == "complete" and (key not in newest or _date(newest[key]) <= _date(body)):
+        key = Quarter.of(date.fromisoformat(body["period"]["start"][:10])), reporter_of(body)
+        if body.get("status") == "complete" and (key not in newest or dated(newest[key]) <= dated(body)):
             newest[key] = body
     quarters = sorted({quarter for quarter, _ in newest})
     found = [_quarter(quarter, newest) for quarter in quarters]
@@ -606,7 +606,7 @@ def _area(report: JSON, borough: str | None, name: str, gss: str | None) -> Area
         by_code["coverage"],
         {review: by_code[review] for review in REVIEWS},
         provisional,
-        _date(report),
+        dated(report),
     )
 
 
@@ -634,7 +634,7 @@ def _figure(group: JSON, *, whole: bool) -> Figure:
     return Figure(numerator, denominator, reason, classes)
 
 
-def _date(report: JSON) -> datetime:
+def dated(report: JSON) -> datetime:
     at = datetime.fromisoformat(report["date"])
     # A borough's system may state the day alone.
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

@@ -15,7 +15,14 @@ By = Literal["health-visitor", "family-nurse", "other", "unknown"]
 Feeding = Literal["totally", "partially", "not-at-all", "unknown"]
 Attribution = Literal["responsibility", "residence"]
 CohortRule = Literal["published-table", "arithmetic"]
-Reason = Literal["remote-rule-unknown", "no-threshold", "no-denominator", "no-definition"]
+Reason = Literal[
+    "remote-rule-unknown",
+    "no-threshold",
+    "no-denominator",
+    "no-definition",
+    "no-mothers-record",
+    "open-quarter",
+]
 # Cut-off by form ("24") and domain: licensed, so it comes from an instrument pack.
 Thresholds = Mapping[tuple[str, str], Decimal]
 
