@@ -15,6 +15,7 @@ def test_what_is_hidden_from_a_caller_makes_no_difference_to_any_answer(tmp_path
         result = Probe(pair, seed=2021, database="PostgreSQL" if server else "SQLite").run(REQUESTS)
     assert result.count == REQUESTS
     assert not result.differences, "\n".join(each.told() for each in result.differences[:5])
+    assert not result.faults, "\n".join(each.told() for each in result.faults[:5])
     # Whoever is refused everything finds no difference: each kind of caller was also answered, nobody the least often.
     share = REQUESTS // len(CALLERS)
     answered = {name for name, statuses in result.by_caller.items() if statuses["200"] >= share // 100}

@@ -6,8 +6,8 @@ headers and body. What is written is written in both, and the trial goes on with
 
     scripts/probe --count N [--seed S] [--database URL] [--results FILE]
 
-asks N requests of each world, by fourteen kinds of caller in turn, and ends with 1 where an answer differed, or where
-it is long enough to visit every cell and did not.
+asks N requests of each world, by fourteen kinds of caller in turn, and ends with 1 where an answer differed or the
+service failed, or where it is long enough to visit every cell and did not.
 """
 
 import argparse
@@ -82,6 +82,8 @@ class Result:
     statuses: Counter[str] = field(default_factory=Counter)
     by_caller: dict[str, Counter[str]] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
+    # What the service could not answer, alike in both worlds or not.
+    faults: list[Difference] = field(default_factory=list)
 
     @property
     def unvisited(self) -> list[Cell]:
@@ -98,6 +100,7 @@ class Result:
             "cells": len(self.every),
             "unvisited": [list(cell) for cell in self.unvisited],
             "differences": [each.told() for each in self.differences],
+            "faults": [each.told() for each in self.faults],
             "visits": [[*cell, self.cells[cell]] for cell in sorted(self.every)],
         }
 
@@ -197,7 +200,7 @@ class Probe:
         begun = time.monotonic()
         share = -(-count // len(self.callers))
         for number, name in enumerate(self.callers):
-            told = len(self.result.differences)
+            told, failed = len(self.result.differences), len(self.result.faults)
             self._by(CALLERS[name], number, min(share, count - self.result.count), stop)
             self.result.seconds = time.monotonic() - begun
             tell(
@@ -205,7 +208,7 @@ class Probe:
                 f"{self.result.count / self.result.seconds:.0f} a second"
             )
             # A trial of an hour that breaks off has told what it found until then.
-            for difference in self.result.differences[told:][:5]:
+            for difference in self.result.differences[told:][:5] + self.result.faults[failed:][:5]:
                 tell(difference.told())
             if stop and self.result.differences:
                 break
@@ -234,10 +237,11 @@ class Probe:
                 self.result.cells[cell] += 1
                 statuses[answers[0].status[:3]] += 1
                 self.result.statuses[answers[0].status[:3]] += 1
+                pair = Difference(caller.name, self.result.count, cell, question, answers)
                 if answers[0] != answers[1]:
-                    self.result.differences.append(
-                        Difference(caller.name, self.result.count, cell, question, answers)
-                    )
+                    self.result.differences.append(pair)
+                if any(answer.status.startswith("500") for answer in answers):
+                    self.result.faults.append(pair)
                 questions.look(cell, answers[0])
                 asked += 1
                 self.result.count += 1
@@ -327,11 +331,11 @@ def main() -> None:
     print(
         f"{result.count} requests of each world in {result.seconds:.0f} s: {statuses}\n"
         f"{len(result.every) - len(result.unvisited)} of {len(result.every)} cells visited, "
-        f"{len(result.differences)} answers differed; written to {asked.results}"
+        f"{len(result.differences)} answers differed, {len(result.faults)} were faults; written to {asked.results}"
     )
     # Half of the requests go round all cells.
     is_full = asked.count >= 2 * len(result.every) and asked.callers == ",".join(CALLERS)
-    sys.exit(bool(result.differences) or (is_full and bool(result.unvisited)))
+    sys.exit(bool(result.differences or result.faults) or (is_full and bool(result.unvisited)))
 
 
 def _timing(count: int, seed: int, database: str | None) -> bool:
