@@ -9,6 +9,7 @@ from healthvisit.programme.dates import Quarter
 from healthvisit.programme.intervals import Z_95
 from healthvisit.programme.national.quarter import of_quarter
 from healthvisit.programme.national.values import Proportion
+from healthvisit.reviews import national
 
 ROOT = Path(__file__).parent.parent
 COUNTED = of_quarter(Quarter.parse("2021-22 Q4"), [], [], {})
@@ -29,6 +30,12 @@ def measures():
 
 def test_every_indicator_that_is_defined_has_its_measure(measures):
     assert measures.keys() == COUNTED.keys() - {"C7"}
+
+
+def test_a_measure_is_in_force_where_its_figures_are_frozen(measures):
+    assert {code for code, measure in measures.items() if measure["status"] == "active"} == set(
+        national.INDICATORS
+    )
 
 
 def test_a_measure_has_a_denominator_where_the_code_has_one(measures):

@@ -23,7 +23,7 @@ from healthvisit.programme.boroughs import BOROUGHS, BY_SLUG
 from healthvisit.programme.dates import Quarter
 from healthvisit.record import record as the_record
 from healthvisit.record.record import Record
-from healthvisit.reviews import arrival, quarter, scoring
+from healthvisit.reviews import arrival, national, quarter, scoring
 from healthvisit.synthetic import demo, names, parameters
 from healthvisit.synthetic.population import LONDON, REVIEWS, Family, World, allotted, families
 from healthvisit.synthetic.resources import (
@@ -86,6 +86,7 @@ def seed(
     for each in quarters:
         with seeding.record(_service()) as record:
             quarter.close(record, each, on=as_at)
+            national.close(record, each, on=as_at)
     demo.make(
         database,
         staff={slug: references[0] for slug, references in staff.items() if references},

@@ -8,7 +8,7 @@ from healthvisit.access.scopes import parse
 from healthvisit.accounts import people
 from healthvisit.exact_json import dumps
 from healthvisit.record import record as the_record
-from healthvisit.reviews import caseload, quarter, scoring, timeline
+from healthvisit.reviews import caseload, national, quarter, scoring, timeline
 from healthvisit.synthetic import demo, seed
 from healthvisit.synthetic.population import World, allotted, families
 from healthvisit.synthetic.resources import Writer, transaction
@@ -87,6 +87,7 @@ def test_a_seeded_record_holds_the_children_and_serves_each_person(seeded):
 
     with seeded.opened(seeded.requester("commissioner")) as record:
         quarters = quarter.figures(record)
+        assert national.frozen(record) == [each.quarter for each in quarters]
     assert [str(each.quarter) for each in quarters][::8] == ["2018-19 Q4", "2020-21 Q4"]
     (missing,) = [each for each in quarters if each.reporting < 10]
     assert str(missing.quarter) == "2019-20 Q1"
