@@ -67,6 +67,7 @@ OTHERS: dict[str, Says] = {
     "staff.withdrawn": Says("take an offer back", sent=moving.Answering, done=(303,)),
     "parents.children": Says("a parent's children", done=(200, 302)),
     "parents.progress": Says("one child's progress"),
+    "parents.seen": Says("on which days what kind of person looked at a child's record"),
     "commissioning.overview": Says("digitisation by borough", asked=("quarter",)),
     "commissioning.borough": Says("one borough over time"),
     "commissioning.digitisation_csv": Says("every borough and quarter", "text/csv"),

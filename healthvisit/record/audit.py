@@ -350,9 +350,10 @@ def _object_role(code: str, display: str) -> JSON:
 class Seen:
     """On this day somebody of this role saw this kind of thing of a child.
 
-    day: civil date in Europe/London. boroughs: GSS codes that they worked for; none for an app or before it was
-    kept. client: id of the app, or None for the service's own pages. type: FHIR resource type. opened: in an
-    emergency, by somebody who works for another borough.
+    day: civil date in Europe/London. role: "health-visitor" for everybody of a health visiting team, whatever their
+    part in it: that somebody looks after a child's safety is not told. boroughs: GSS codes that they worked for;
+    none for an app or before it was kept. client: id of the app, or None for the service's own pages. type: FHIR
+    resource type. opened: in an emergency, by somebody who works for another borough.
     """
 
     day: date
@@ -395,7 +396,7 @@ def seen_by(connection: Connection, reach: Reach, child: str, *, at: datetime) -
     seen = {
         Seen(
             ownership.london_date(instants.from_micros(row.recorded_at)),
-            row.role,
+            "health-visitor" if row.role in STAFF else row.role,
             tuple(row.boroughs.split(",")) if row.boroughs else (),
             row.client,
             row.type,

@@ -248,6 +248,17 @@ class Record:
                 self._permit(type_, "s")
             return self._search(type_, parameters, event, compartment)
 
+    def seen_by(self, child: str) -> list[audit.Seen]:
+        """Who saw a child, as its family may be told. child: id of a Patient. Raises NotFound or Forbidden."""
+        with self._interaction("operation", "Patient", child) as event:
+            event.detail = "seen-by"
+            self._permit("Patient", "r")
+            row = self._current("Patient", _id(child))
+            if row is None or row.deleted:
+                raise NotFound
+            event.child_rid = row.child_rid
+            return audit.seen_by(self._connection, self._within("r"), child, at=self.at)
+
     def each(self, type_: str, parameters: Sequence[tuple[str, str]]) -> Iterator[Version]:
         """Every match of all pages, under one audit event. Ends with the block of `opened`."""
         with self._interaction("search-type", type_) as event:

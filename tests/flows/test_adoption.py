@@ -328,9 +328,15 @@ def test_the_old_record_is_reached_by_nobody(demonstration, bury, parent, child,
         "select type, id from resource where child_rid ="
         f" (select child_rid from resource where type = 'Patient' and id = '{child}')",
     )
+    answering = (
+        "select borough from responsibility where child_rid ="
+        f" (select child_rid from resource where type = 'Patient' and id = '{child}')"
+    )
+    assert rows(demonstration, answering)
     browser, app = parent
     assert app.get(f"/fhir/Patient/{child}").status_code == 200
     adopted(shell, child, borough="E08000002")
+    assert rows(demonstration, answering) == []
 
     # Even the borough that answers for the new record, and that wrote every line of the old one.
     for team in (bury, demonstration.staff_app("safeguarding-lead"), demonstration.system()):
@@ -403,7 +409,21 @@ def test_what_was_taken_away_in_files_before_is_fetched_no_more(demonstration, t
     assert list((tmp_path / "exports").rglob("*.ndjson")) == []
 
 
-def test_an_offer_of_the_child_ends(bury, salford, child, shell):
+def test_what_is_measured_in_no_unit_of_the_list_is_not_carried_over(bury, salford, child, shell):
+    in_kilograms, in_stones = (
+        builders.an_observation(
+            f"Patient/{child}", on=f"2021-02-0{day}", code="413083006", value="2", unit=unit
+        )
+        for day, unit in ((1, "kg"), (2, "[stone_av]"))
+    )
+    for body in (in_kilograms, in_stones):
+        made(bury, body)
+    new, _ = adopted(shell, child)
+    found = salford.found("Observation", ("patient", new), ("date", "ge2021-02-01"))
+    assert [each["effectiveDateTime"] for each in found] == ["2021-02-01"]
+
+
+def test_an_offer_of_the_child_ends(demonstration, bury, salford, child, shell):
     offer = {"resourceType": "Parameters", "parameter": [
         {"name": "to", "valueReference": {"reference": "Organization/salford-health-visiting"}},
         {"name": "reason", "valueCode": "other"},
@@ -412,6 +432,7 @@ def test_an_offer_of_the_child_ends(bury, salford, child, shell):
         "valueString"
     ]
     adopted(shell, child)
+    assert rows(demonstration, f"select state from transfer where id = '{id_}'") == [("withdrawn",)]
     assert b"transfer" not in salford.get("/fhir/$transfers").data
     sent = {"resourceType": "Parameters", "parameter": [{"name": "transfer", "valueString": id_}]}
     assert salford.post("/fhir/$accept-transfer", sent).status_code == 404

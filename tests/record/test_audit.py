@@ -256,6 +256,27 @@ class TestWhoSawAChild:
         assert "Flag" not in {one.type for one in found}
         assert "a" not in repr(found).split("'")
 
+    def test_who_looks_after_safety_is_told_of_as_one_of_the_team(self, enter, furnished, child, parent):
+        for role in ("safeguarding-lead", "team-lead"):
+            with enter(a_requester(role)) as record:
+                record.read("Patient", child.id)
+        assert {one.role for one in self.seen(furnished, parent, child)} == {"health-visitor"}
+
+    def test_a_parents_asking_is_an_event_and_of_another_child_is_refused(
+        self, enter, furnished, child, parent
+    ):
+        with enter(parent) as record:
+            assert record.seen_by(child.id)
+        assert rows(furnished, parent.account)[-1] == ("operation", 0, "Patient", child.id, None, True)
+        for stranger, error in (
+            (a_requester("parent", account="stranger"), NotFound),
+            (a_requester(boroughs=["salford"], account="stranger"), NotFound),
+            (a_requester("commissioner", account="stranger"), Forbidden),
+        ):
+            with pytest.raises(error), enter(stranger) as record:
+                record.seen_by(child.id)
+        assert [event[:3] for event in rows(furnished, "stranger")] == [("operation", 4, "Patient")] * 3
+
     def test_nobody_else_is_told(self, furnished, child):
         for other in (
             a_requester("parent", children=[NEVER]),

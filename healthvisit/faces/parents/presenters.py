@@ -15,6 +15,7 @@ from markupsafe import Markup
 from healthvisit.faces.layout import growth_chart, words
 from healthvisit.programme.growth import PRETERM_BEFORE_DAYS, TERM_DAYS, Measure
 from healthvisit.programme.pathway import State
+from healthvisit.record.audit import Seen
 from healthvisit.reviews.measurements import Curve, growth_of
 from healthvisit.reviews.timeline import Child, DomainResult, Measurement, Results, Review, Timeline
 
@@ -50,6 +51,12 @@ _FEEDING: Mapping[str, str] = {
 _STILL = "Ask your health visitor if it would still help."
 
 _LENGTHS = ("Length", "Height")
+
+_KINDS: Mapping[str, str] = {
+    "Patient": "name and details",
+    "Encounter": "reviews and visits",
+    "Observation": "results and measurements",
+}
 
 
 @dataclass(frozen=True)
@@ -103,6 +110,14 @@ class GrowthChart:
     sentence: str
     wide: Markup
     narrow: Markup
+
+
+@dataclass(frozen=True)
+class Looked:
+    """who: a kind of person. what: kinds of thing in words, listed."""
+
+    who: str
+    what: str
 
 
 @dataclass(frozen=True)
@@ -337,3 +352,26 @@ def _amount(measurement: Measurement) -> str:
 def number(value: Decimal) -> str:
     """The digits as measured (12.50 kg stays 12.50), a whole number of points without a fraction."""
     return f"{value:f}"
+
+
+def looked_at(seen: Iterable[Seen]) -> list[tuple[date, list[Looked]]]:
+    """Who looked, by day, newest first. Where they work is left out: it could tell where a child lives."""
+    days: dict[date, dict[str, set[str]]] = {}
+    for one in seen:
+        if one.role != "health-visitor":
+            who = "A computer system of the health service"
+        elif one.opened:
+            who = "A health visiting team that does not usually see your child, in an emergency"
+        else:
+            who = "Your health visiting team"
+        days.setdefault(one.day, {}).setdefault(who, set()).add(one.type)
+    return [
+        (
+            on,
+            [
+                Looked(who, words.listed([kind for type_, kind in _KINDS.items() if type_ in types]))
+                for who, types in sorted(days[on].items(), reverse=True)
+            ],
+        )
+        for on in sorted(days, reverse=True)
+    ]

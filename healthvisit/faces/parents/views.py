@@ -7,6 +7,9 @@ from healthvisit.faces import door
 from healthvisit.faces.parents import blueprint, presenters
 from healthvisit.reviews import timeline
 
+# A system may look each day: what came before these is folded away.
+NEWEST_DAYS = 30
+
 
 @blueprint.get("/")
 @door.admits("parent")
@@ -29,5 +32,18 @@ def progress(child_id: str) -> str:
         found = timeline.of_child(record, child_id, on=door.today())
     has_siblings = len(door.requester().children) > 1
     return render_template(
-        "parents/progress.html", child=presenters.Progress.of(found), has_siblings=has_siblings
+        "parents/progress.html",
+        child=presenters.Progress.of(found),
+        child_id=found.child.id,
+        has_siblings=has_siblings,
     )
+
+
+@blueprint.get("/children/<child_id>/seen")
+@door.admits("parent")
+def seen(child_id: str) -> str:
+    """Who looked at the record: days and kinds of people, never a name, a place or another adult of the family."""
+    with door.record() as record:
+        child = timeline.child_of(record.read("Patient", child_id).json(), None)
+        days = presenters.looked_at(record.seen_by(child_id))
+    return render_template("parents/seen.html", child=child, days=days, newest=NEWEST_DAYS)

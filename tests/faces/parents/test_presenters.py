@@ -3,7 +3,9 @@ from decimal import Decimal
 
 import pytest
 
-from healthvisit.faces.parents.presenters import Progress
+from healthvisit.access import visibility
+from healthvisit.faces.parents.presenters import Looked, Progress, looked_at
+from healthvisit.record.audit import Seen
 from healthvisit.reviews.timeline import (
     Child,
     Contact,
@@ -268,3 +270,46 @@ def test_growth_keeps_the_digits_that_were_measured():
     )
     weight, height = "12.50\N{NO-BREAK SPACE}kg", "86.0\N{NO-BREAK SPACE}cm"
     assert growth.sentence == f"On 1 February 2021 your child’s weight was {weight} and height was {height}."
+
+
+class TestWhoLooked:
+    def seen(
+        self, day, type_="Patient", *, role="health-visitor", borough="E08000002", client=None, opened=False
+    ):
+        return Seen(date(2021, 2, day), role, (borough,), client, type_, opened)
+
+    def test_each_day_tells_what_kind_of_person_looked_at_what(self):
+        days = looked_at(
+            [self.seen(15, "Observation"), self.seen(15), self.seen(1), self.seen(15, "Encounter")]
+        )
+        assert days == [
+            (
+                date(2021, 2, 15),
+                [
+                    Looked(
+                        "Your health visiting team",
+                        "name and details, reviews and visits and results and measurements",
+                    )
+                ],
+            ),
+            (date(2021, 2, 1), [Looked("Your health visiting team", "name and details")]),
+        ]
+
+    def test_an_emergency_and_a_system_are_told_apart_and_no_place_or_app_is_named(self):
+        seen = [
+            self.seen(15, opened=True, borough="E08000006"),
+            self.seen(15, role="system-client", client="lab-7"),
+            self.seen(15, client="tablet-3"),
+        ]
+        ((_, looks),) = looked_at(seen)
+        assert [look.who for look in looks] == [
+            "Your health visiting team",
+            "A health visiting team that does not usually see your child, in an emergency",
+            "A computer system of the health service",
+        ]
+        assert not [word for word in ("E0800", "lab", "tablet") if word in repr(looks)]
+
+    def test_every_kind_of_thing_that_parents_see_has_a_word(self):
+        for type_ in visibility.TYPES:
+            ((_, (look,)),) = looked_at([self.seen(15, type_)])
+            assert look.what

@@ -1,7 +1,9 @@
 import re
+from datetime import timedelta
 
 import pytest
 
+from healthvisit.faces.parents.views import NEWEST_DAYS
 from healthvisit.record import record as the_record
 from healthvisit.reviews import arrival
 from tests import builders
@@ -90,9 +92,9 @@ def test_an_unreleased_result_is_as_if_it_were_not_there(app, furnished, definit
 
 
 def _told(answer):
-    """The page without the form's own token, which is another one for each browser."""
+    """The page without the form's own token, which is another one for each browser, and the child's own address."""
     assert answer.status_code == 200
-    return re.sub(r'name="csrf_token" value="[^"]+"', "", answer.text)
+    return re.sub(r'name="csrf_token" value="[^"]+"', "", answer.text).replace(answer.request.path, "")
 
 
 def test_somebody_elses_child_and_no_child_at_all_give_the_same_page(app, furnished, definitions):
@@ -111,6 +113,36 @@ def _told_of_404(answer):
     return re.sub(r'name="csrf_token" value="[^"]+"', "", answer.text)
 
 
+def a_staff_member_reads(child, database, definitions, *, on):
+    with the_record.opened(database, builders.a_requester(), definitions=definitions, at=on) as record:
+        record.read("Patient", child.id)
+
+
+def test_a_parent_reads_who_has_looked_and_older_days_are_folded_away(app, furnished, definitions):
+    child = a_child().kept_in(furnished, definitions)
+    browser = Browser(app).signed_in(a_parent(furnished, child.id))
+    address = f"/parents/children/{child.id}"
+    assert f'href="{address}/seen"' in browser.get(address).text
+    assert "Nobody has looked yet." in words_of(browser.get(f"{address}/seen").text)
+    for days in range(NEWEST_DAYS + 1):
+        a_staff_member_reads(child, furnished, definitions, on=builders.NOW - timedelta(days=days))
+    page = browser.get(f"{address}/seen").text
+    newest, earlier = page.split("Show earlier days")
+    assert newest.count("Your health visiting team") == NEWEST_DAYS
+    assert earlier.count("Your health visiting team") == 1
+    assert "E08000002" not in page
+
+
+def test_who_looked_at_somebody_elses_child_is_as_if_it_were_no_child(app, furnished, definitions):
+    own = a_child().kept_in(furnished, definitions)
+    other = a_child(family="Barlow").kept_in(furnished, definitions)
+    a_staff_member_reads(other, furnished, definitions, on=builders.NOW)
+    browser = Browser(app).signed_in(a_parent(furnished, own.id))
+    answers = [browser.get(f"/parents/children/{id_}/seen") for id_ in (other.id, "never-was", "x%00y")]
+    assert {answer.status_code for answer in answers} == {404}
+    assert len({_told_of_404(answer) for answer in answers}) == 1
+
+
 def test_a_name_that_looks_like_html_is_text(app, furnished, definitions):
     child = a_child(family="<script>alert(1)</script>").kept_in(furnished, definitions)
     page = Browser(app).signed_in(a_parent(furnished, child.id)).get(f"/parents/children/{child.id}")
@@ -118,7 +150,7 @@ def test_a_name_that_looks_like_html_is_text(app, furnished, definitions):
     assert "&lt;script&gt;alert(1)" in page.text
 
 
-@pytest.mark.parametrize("address", ["/parents/", "/parents/children/x"])
+@pytest.mark.parametrize("address", ["/parents/", "/parents/children/x", "/parents/children/x/seen"])
 def test_only_a_parent_enters(app, furnished, address):
     assert Browser(app).get(address).status_code == 303
     assert Browser(app).signed_in(a_commissioner(furnished)).get(address).status_code == 403
