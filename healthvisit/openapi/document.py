@@ -67,10 +67,15 @@ OTHERS: dict[str, Says] = {
     "staff.withdrawn": Says("take an offer back", sent=moving.Answering, done=(303,)),
     "parents.children": Says("a parent's children", done=(200, 302)),
     "parents.progress": Says("one child's progress"),
+    "parents.copy": Says("how to take a copy of what is shared of one child"),
+    "parents.copied_document": Says("what is shared of one child, as a FHIR document", "application/fhir+json"),
     "parents.seen": Says("on which days what kind of person looked at a child's record"),
     "commissioning.overview": Says("digitisation by borough", asked=("quarter",)),
     "commissioning.borough": Says("one borough over time"),
     "commissioning.digitisation_csv": Says("every borough and quarter", "text/csv"),
+    "commissioning.national_indicators": Says("the national indicators of a quarter", asked=("quarter",)),
+    "commissioning.national_indicator": Says("one national indicator over time"),
+    "commissioning.indicators_csv": Says("every national indicator, borough and quarter", "text/csv"),
     "staff.ended": Says("children whose care ended", asked=("done",)),
     "staff.checking": Says(
         "what ending the care of a child would do", sent=ending.EndingForm, done=(200, 409)

@@ -37,6 +37,15 @@ def of(record: Record, id_: str, *, base: str) -> bytes:
         return joined(head, [*found, *inside.of([key for key in named if key != ("Composition", id_)])], base)
 
 
+def copied(record: Record, child: str) -> None:
+    """Tell the audit that a copy of this child's record was taken, which lasts longer than the right to read it.
+
+    child: id of a Patient that was read before.
+    """
+    with record.operation("$family-copy", "Patient", child) as inside:
+        inside.event.child_rid = _child(inside, [("Patient", child)])
+
+
 def joined(head: Mapping[str, object], versions: list[Version], base: str) -> bytes:
     """A Bundle with these entries, each under its address."""
     entries = b",".join(

@@ -157,6 +157,13 @@ def of_child(record: Record, child_id: str, on: date) -> Timeline:
         for version in record.each("Observation", [patient_is])
         if (body := version.json()).get("status") != "entered-in-error"
     ]
+    return of_bodies(record, patient, contacts, observations, on)
+
+
+def of_bodies(
+    record: Record, patient: JSON, contacts: Collection[JSON], observations: Collection[JSON], on: date
+) -> Timeline:
+    """The same of a child whose contacts and observations were read before. observations: none in error."""
     child = with_end(record, child_of(patient, gestation_of(observations)))
     results = _results(observations, record.definitions.pack)
     tables = windows.in_force(record.definitions, on)
@@ -318,10 +325,11 @@ def _results(observations: Iterable[JSON], pack: JSON | None) -> dict[str, Resul
         encounter = observation.get("encounter", {}).get("reference")
         if encounter is not None:
             by_encounter.setdefault(encounter, []).append(observation)
-    return {encounter: _of_encounter(found, pack) for encounter, found in by_encounter.items()}
+    return {encounter: results_of(found, pack) for encounter, found in by_encounter.items()}
 
 
-def _of_encounter(observations: Iterable[JSON], pack: JSON | None) -> Results:
+def results_of(observations: Iterable[JSON], pack: JSON | None) -> Results:
+    """What these observations of one contact found."""
     measurements: list[Measurement] = []
     feeding = instrument = practice = None
     domains: tuple[DomainResult, ...] = ()

@@ -8,7 +8,7 @@ from flask import Blueprint
 
 blueprint = Blueprint("parents", __name__, url_prefix="/parents", template_folder="templates")
 
-# The routes stand in this module; importing it puts them on the blueprint.
-from healthvisit.faces.parents import views  # noqa: E402
+# The routes stand in these modules; importing them puts them on the blueprint.
+from healthvisit.faces.parents import copies, views  # noqa: E402
 
-__all__ = ["blueprint", "views"]
+__all__ = ["blueprint", "copies", "views"]
