@@ -23,6 +23,7 @@ from healthvisit.config import Settings, packaged
 if TYPE_CHECKING:
     from healthvisit.database import Database
     from healthvisit.definitions import Definitions
+    from healthvisit.reviews.backlog import Fault
 
 LONDON = ZoneInfo("Europe/London")
 # A Monday in the last quarter before the target: the invented caseload is seen in its week.
@@ -195,6 +196,98 @@ def close_quarter(shell: Shell, quarter: str) -> None:
         quarters.close(record, asked, on=now.astimezone(LONDON).date())
         national.close(record, asked, on=now.astimezone(LONDON).date())
     click.echo(f"The figures of {asked} are frozen.")
+
+
+@main.command()
+@click.pass_obj
+def import_template(shell: Shell) -> None:
+    """Print the first line of a file for `import`; what each column means goes to the standard error."""
+    from healthvisit.reviews import backlog
+
+    click.echo(backlog.HEADER)
+    for line in backlog.meanings(shell.definitions):
+        click.echo(line, err=True)
+
+
+@main.command("import")
+@click.argument("file", type=click.File("rb"))
+@click.option("--borough", required=True, help="GSS code of the borough whose service did the reviews")
+@click.option(
+    "--account",
+    required=True,
+    help="id of the team lead's or safeguarding lead's account who answers for the file",
+)
+@click.option("--dry-run", is_flag=True, help="only say what would be done with each row")
+@click.pass_obj
+def import_reviews(shell: Shell, file: IO[bytes], borough: str, account: str, dry_run: bool) -> None:
+    """Bring reviews from paper or an older system: a CSV as import-template has it. The same file again adds nothing.
+
+    What is uncertain waits at /staff/imports. Rows and columns are named, never what stands in them. Exit code 1 where
+    a row cannot be taken: the others were.
+    """
+    from contextlib import AbstractContextManager
+    from dataclasses import replace
+
+    from healthvisit.access.scopes import Scope
+    from healthvisit.accounts import people
+    from healthvisit.accounts.errors import NotAdmitted
+    from healthvisit.record import endings, ids
+    from healthvisit.record import record as the_record
+    from healthvisit.reviews import backlog, imports
+
+    _refuse_unknown((borough,))
+    now = shell.now()
+    on = now.astimezone(LONDON).date()
+    try:
+        with shell.serving_database.reading() as connection:
+            who = people.acting(connection, account, on=on, scopes=(Scope("user", "*", "cruds"),))
+    except NotAdmitted:
+        raise click.UsageError("There is no such account.") from None
+    if who.role not in endings.LEADS or borough not in who.boroughs:
+        raise click.UsageError("The account is not of somebody who leads in this borough.")
+    who = replace(who, boroughs=frozenset((borough,)))
+    request = ids.next_id()
+
+    def opened(writing: bool) -> AbstractContextManager["the_record.Record"]:
+        return the_record.opened(
+            shell.serving_database,
+            who,
+            definitions=shell.definitions,
+            at=now,
+            writing=writing,
+            request=request,
+        )
+
+    try:
+        read = backlog.read(file.read(backlog.MOST_BYTES + 1), shell.definitions, on=on)
+    except backlog.Unreadable as error:
+        raise click.ClickException(f"Nothing was imported. {error}") from error
+    for fault in read.faults:
+        click.echo(_told_of_row(fault))
+    counts = dict.fromkeys(_DONE, 0) | {"refused": read.faulty}
+    for outcome in imports.run(opened, read, borough, dry=dry_run):
+        counts[outcome.done] += 1
+        if outcome.fault is not None:
+            click.echo(_told_of_row(outcome.fault))
+        elif dry_run or outcome.done == "waits":
+            click.echo(f"Row {outcome.number}: {_DONE[outcome.done][dry_run]}.")
+    click.echo("; ".join(f"{words[dry_run]}: {counts[done]}" for done, words in _DONE.items()) + ".")
+    if counts["refused"]:
+        sys.exit(1)
+
+
+# What became of a row, and what would.
+_DONE = {
+    "imported": ("imported", "would be imported"),
+    "waits": ("waits for a decision at /staff/imports", "would wait for a decision at /staff/imports"),
+    "came-before": ("came before", "came before"),
+    "refused": ("cannot be taken", "cannot be taken"),
+}
+
+
+def _told_of_row(fault: "Fault") -> str:
+    column = f", column {fault.column}" if fault.column else ""
+    return f"Row {fault.row}{column}: {fault.text}."
 
 
 @main.command()

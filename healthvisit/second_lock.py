@@ -31,6 +31,8 @@ GRANTED = {
     "opened_glass": "SELECT, INSERT, UPDATE (reviewed_by, reviewed_at, outcome)",
     "transfer": "SELECT, INSERT, UPDATE (state, settled_by, settled_at, settled_reason, episode)",
     "ended_care": _ADDED,
+    "imported_row": "SELECT, INSERT,"
+    " UPDATE (state, content, child_rid, encounter, settled_by, settled_at, reason)",
     "child_identifier": "SELECT, INSERT, DELETE, UPDATE (held)",
     **dict.fromkeys(SEARCH, _MADE_AGAIN),
     "receipt": _ADDED,
@@ -272,6 +274,8 @@ _OF_A_SIDE = f"""{_KIND} = 'borough' AND (transfer.from_borough = ANY ({_BOROUGH
 _OWN_EPISODE = f"""{_KIND} = 'borough' AND (responsibility.borough = ANY ({_BOROUGHS})
         AND {_not_foreign("responsibility.episode_rid")}
     OR {_OPENING} = 'transfer' AND healthvisit_offered(responsibility.child_rid, 'EpisodeOfCare', false))"""
+_OF_AN_IMPORT = f"""{_KIND} = 'borough' AND {_told("staff")} = 'true' AND NOT {_ONE_CHILD}
+    AND {_mine("imported_row.borough")}"""
 _OWN_ACCOUNT = f"account = {_told('account')}"
 # What was exported before a child was marked is taken back.
 _OF_A_JOB = f"({_KIND} = 'worker' OR {_OWN_ACCOUNT} OR {_KIND} = 'borough' AND {_OPENING} = 'marking')"
@@ -310,6 +314,12 @@ POLICIES: dict[str, dict[str, str]] = {
         "SELECT": f"USING ({_KIND} = 'borough' AND {_told('staff')} = 'true' AND {_mine('ended_care.borough')})",
         "INSERT": f"WITH CHECK ({_KIND} = 'borough' AND {_mine('ended_care.borough')}"
         f" AND {_answers('ended_care.child_rid')})",
+    },
+    # What a paper says of a child whom nobody has found yet is for staff of the borough that brought it.
+    "imported_row": {
+        "SELECT": f"USING ({_OF_AN_IMPORT})",
+        "INSERT": f"WITH CHECK ({_OF_AN_IMPORT})",
+        "UPDATE": f"USING ({_OF_AN_IMPORT}) WITH CHECK ({_OF_AN_IMPORT})",
     },
     "child_identifier": {
         "SELECT": f"USING ({_OPENING} = 'numbers' OR {_OPENING} = 'glass' AND child_identifier.value = {_told('asked')}"

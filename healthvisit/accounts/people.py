@@ -284,6 +284,16 @@ def requester_for(
     )
 
 
+def acting(connection: Connection, account_id: str, *, on: date, scopes: tuple[Scope, ...]) -> Requester:
+    """The Requester of an account in whose name a shell command works, as it stands now. Raises NotAdmitted."""
+    epoch = connection.scalar(
+        select(tables.account.c.epoch).where(tables.account.c.id == account_id, tables.account.c.active)
+    )
+    if epoch is None:
+        raise NotAdmitted
+    return requester_for(connection, account_id, on=on, scopes=scopes, client=None, epoch=epoch)
+
+
 def sign_in(
     database: Database, sign_in_name: str, password: str, *, address: str, at: datetime
 ) -> Person | None:

@@ -159,6 +159,31 @@ opened_glass = Table(
     Index(None, "child_rid", "opened_at"),
 )
 
+# A row of a borough's paper backlog or of an older system's extract. Rows are never deleted: the same file again adds
+# nothing. What the row says of a child is kept while it waits for a person, and no longer.
+imported_row = Table(
+    "imported_row",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("borough", Text, nullable=False),
+    Column("reference", Text, nullable=False),  # what names the review where it comes from
+    Column("digest", Text, nullable=False),  # SHA-256 of what the row says
+    Column("file", Text, nullable=False),  # SHA-256 of the file that brought it
+    Column("number", Integer, nullable=False),  # of the row in that file, the header being 1
+    Column("brought_by", Text, nullable=False),  # account
+    Column("brought_at", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),  # imported, waiting, aside or refused
+    Column("question", Text),  # code of CodeSystem import-question, where it had to wait
+    Column("content", LargeBinary),  # JSON: the row, while it waits
+    Column("child_rid", Rid, ForeignKey("resource.rid")),
+    Column("encounter", Text),  # id of the Encounter that it became
+    Column("settled_by", Text),  # account
+    Column("settled_at", BigInteger),
+    Column("reason", Text),  # code of CodeSystem import-refusal, where it was refused
+    UniqueConstraint("borough", "reference"),
+    Index(None, "borough", "state", "brought_at"),
+)
+
 # An NHS number is one child's, as far as whoever gives it can see. Where a child out of their reach has it both are
 # held for a person to settle: telling would tell where a child is, or that there is one.
 child_identifier = Table(

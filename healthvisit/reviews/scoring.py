@@ -187,12 +187,17 @@ def _valued(item: JSON, placed: Placed, definitions: Definitions) -> JSON:
                 "coding": [{"system": system, "code": chosen, "display": definitions.codes(system)[chosen]}]
             },
         }
+    return measured(item, placed.value)
+
+
+def measured(item: JSON, value: object) -> JSON:
+    """What an Observation says of a measurement. item: of the form, with its unit. value: in that unit."""
     unit = next(each["valueCoding"] for each in item["extension"] if each["url"] == UNIT)
     return {
         "category": _category("vital-signs"),
-        "code": code,
+        "code": {"coding": item["code"], "text": item["text"]},
         "valueQuantity": {
-            "value": placed.value,
+            "value": value,
             "unit": unit.get("display", unit["code"]),
             "system": UCUM,
             "code": unit["code"],

@@ -397,6 +397,8 @@ WRITTEN = {
     " ended_at) VALUES ('x', {rid}, '{bury}', 'x', '2021-01-01', 'x', 0)",
     "another's ending": "INSERT INTO ended_care (id, child_rid, borough, reason, ended_on, ended_by,"
     " ended_at) VALUES ('x', {own}, '{salford}', 'x', '2021-01-01', 'x', 0)",
+    "another's imported row": "INSERT INTO imported_row (id, borough, reference, digest, file, number, brought_by,"
+    " brought_at, state) VALUES ('x', '{salford}', 'x', 'x', 'x', 2, 'x', 0, 'waiting')",
 }
 
 
@@ -494,6 +496,28 @@ def test_where_a_family_went_is_for_staff_of_the_borough_that_ended_its_care(wor
     ):
         with world.database.served.reading(asker) as connection:
             assert connection.scalars(places).all() == found
+
+
+def test_what_a_paper_says_is_for_staff_of_the_borough_that_brought_it(world):
+    with world.database.writing() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO imported_row (id, borough, reference, digest, file, number, brought_by, brought_at, state,"
+            f" content) VALUES ('x', '{BURY}', 'x', 'x', 'x', 2, 'x', 0, 'waiting', 'a canary')"
+        )
+    rows = text("SELECT id FROM imported_row")
+    for asker, found in (
+        (told("team-lead"), ["x"]),
+        (told("team-lead", boroughs=["salford"]), []),
+        (told("system-client"), []),
+        (told("administrator"), []),
+        (told("parent", children=[world.children["bury"].id]), []),
+        ((), []),
+    ):
+        with world.database.served.reading(asker) as connection:
+            assert connection.scalars(rows).all() == found
+    with world.database.served.writing(told("team-lead", boroughs=["salford"])) as connection:
+        changed = connection.exec_driver_sql("UPDATE imported_row SET state = 'refused', content = NULL")
+        assert changed.rowcount == 0
 
 
 def test_a_parents_page_is_told_of_its_own_child_alone_until_when_somebody_answered(world):
