@@ -8,7 +8,7 @@ What the record cannot say is not assessable: of a mother there is no record of 
 children (`release.FINDINGS`) is, while the quarter is open: from one week to the next it would tell of a single child.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -40,7 +40,7 @@ _BY: Mapping[str | None, By] = {"scphn": "health-visitor", "other-registered": "
 # Who has gone to a child's home, or elsewhere to see it, was there.
 _SEEN = ("HH", "FLD")
 # Indicators that are a count, of nobody.
-_COUNTS = ("C1", "all-five")
+COUNTS = ("C1", "all-five")
 # Indicators that rest on the instrument.
 _SCORED = CODES[CODES.index("C6ii") :]
 _SLUGS = [borough.slug for borough in BOROUGHS]
@@ -65,18 +65,29 @@ def close(record: Record, quarter: Quarter, *, on: date, boroughs: Iterable[str]
     standing = {(each.borough or ALL, each.code): each.figure for each in of_quarter(record, quarter)}
     kept = {code for code in FINDINGS if _tells_of_few(code, found, standing)}
     wanted = {*(_SLUGS if boroughs is None else boroughs), ALL}
-    write = _Words(record, quarter, is_open=on <= quarter.last_on)
     entries = [
-        {
-            "resource": write.report(borough, code, found[borough, code]),
-            "request": {"method": "POST", "url": "MeasureReport"},
-        }
-        for borough in (*_SLUGS, ALL)
-        for code in INDICATORS
+        {"resource": report, "request": {"method": "POST", "url": "MeasureReport"}}
+        for borough, code, report in _reports(record, quarter, on, found)
         if borough in wanted and code not in kept
     ]
     answer: JSON = record.transact({"resourceType": "Bundle", "type": "transaction", "entry": entries})
     return answer
+
+
+def reports(record: Record, quarter: Quarter, on: date) -> Iterator[JSON]:
+    """Every report of the quarter, counted on a day from the rows as they stand now; nothing is written."""
+    for _, _, report in _reports(record, quarter, on, counted(record, quarter, on)):
+        yield report
+
+
+def _reports(
+    record: Record, quarter: Quarter, on: date, found: Mapping[tuple[str, str], release.Figure]
+) -> Iterator[tuple[str, str, JSON]]:
+    """With the slug of its borough, or ALL, and its indicator."""
+    write = _Words(record, quarter, is_open=on <= quarter.last_on)
+    for borough in (*_SLUGS, ALL):
+        for code in INDICATORS:
+            yield borough, code, write.report(borough, code, found[borough, code])
 
 
 def counted(record: Record, quarter: Quarter, on: date) -> dict[tuple[str, str], release.Figure]:
@@ -320,7 +331,7 @@ class _Words:
         group["code"] = {"coding": [coding]}
         if figure.reason is not None:
             group["measureScore"] = {"extension": [{"url": quarters.ABSENT, "valueCode": "unknown"}]}
-        elif code in _COUNTS:
+        elif code in COUNTS:
             group["population"] = [quarters.populated("initial-population", figure.numerator)]
         else:
             group["population"] = [
@@ -394,8 +405,20 @@ def of_borough(record: Record, borough: str | None) -> list[Indicator]:
     return _indicators(record, ("reporter", reporter))
 
 
-def _indicators(record: Record, *asked: tuple[str, str]) -> list[Indicator]:
-    measures = ("measure", ",".join(measure(code) for code in INDICATORS))
+def of_indicator(record: Record, code: str) -> list[Indicator]:
+    """One indicator in every quarter, earliest first: borough by borough, then Greater Manchester."""
+    return _indicators(record, codes=(code,))
+
+
+def everything(record: Record) -> list[Indicator]:
+    """Every indicator that is frozen, quarter by quarter, as `of_quarter` orders them."""
+    return _indicators(record)
+
+
+def _indicators(
+    record: Record, *asked: tuple[str, str], codes: Sequence[str] = INDICATORS
+) -> list[Indicator]:
+    measures = ("measure", ",".join(measure(code) for code in codes))
     reports: dict[tuple[Quarter, str, str], list[Figure]] = {}
     for body in bodies(record, "MeasureReport", measures, *asked):
         code = body["group"][0]["code"]["coding"][0]["code"]
@@ -448,7 +471,7 @@ def _figure(report: JSON, code: str) -> Figure:
     reason = stated.get(quarters.NOT_ASSESSABLE)
     if reason is None and numerator is None:
         reason = "withheld"
-    elif reason is None and code in _COUNTS:
+    elif reason is None and code in COUNTS:
         reason = "a-count"
     elif reason is None and denominator is None:
         reason = "withheld"

@@ -1,8 +1,9 @@
-"""How digital health visiting is, where, and against the straight line to 100% by 31 March 2021.
+"""How digital health visiting is, where, and against the straight line to 100% by 31 March 2021; and the national
+indicators of each borough and quarter.
 
 Must not know FHIR, SQL, nor any child: commissioners read frozen figures alone (decision 16), withheld
-where small when they were frozen. `presenters` says them in words, `chart` draws them, `table` writes them
-as CSV.
+where small when they were frozen. `presenters` and `indicators` say them in words, `chart` draws them, `table`
+writes them as CSV.
 """
 
 from flask import Blueprint

@@ -1,6 +1,7 @@
-"""What a commissioner asks for in an address, checked: a quarter, a borough."""
+"""What a commissioner asks for in an address, checked: a quarter, a borough, an indicator."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
@@ -8,6 +9,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields
 from healthvisit.programme.boroughs import BY_GSS, Borough
 from healthvisit.programme.dates import Quarter
 from healthvisit.record.errors import NotFound
+from healthvisit.reviews import national
 from healthvisit.reviews.quarter import QuarterFigures
 
 NOT_IN_LIST = "Select a quarter from the list"
@@ -41,6 +43,16 @@ def chosen(arguments: Mapping[str, str], figures: Sequence[QuarterFigures]) -> C
     newest = next(
         (each.quarter for each in reversed(figures) if each.reporting), known[-1] if known else None
     )
+    return _choice(arguments, known, newest)
+
+
+def ended(arguments: Mapping[str, str], known: Sequence[Quarter], *, on: date) -> Choice:
+    """The quarter asked for; else the newest that has ended by `on`, else the newest. known: earliest first."""
+    newest = next((each for each in reversed(known) if each.last_on < on), known[-1] if known else None)
+    return _choice(arguments, known, newest)
+
+
+def _choice(arguments: Mapping[str, str], known: Sequence[Quarter], newest: Quarter | None) -> Choice:
     try:
         asked = _Query().load(arguments)["quarter"]
     except ValidationError:
@@ -55,3 +67,10 @@ def borough(gss: str) -> Borough:
     if gss not in BY_GSS:
         raise NotFound
     return BY_GSS[gss]
+
+
+def indicator(code: str) -> str:
+    """Raises NotFound for a code that is no indicator's."""
+    if code not in national.INDICATORS:
+        raise NotFound
+    return code

@@ -1,4 +1,5 @@
-"""The figures as CSV (RFC 4180): one row for each quarter, area and review, withheld exactly as on the page.
+"""The figures as CSV (RFC 4180): one row for each quarter, area and review or indicator, withheld exactly as on the
+page.
 
 An empty cell is a number that is not known or is withheld; `status` says which. Nothing in a cell can run
 as a formula in a spreadsheet. Source: OWASP, CSV Injection.
@@ -10,7 +11,10 @@ from collections.abc import Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
+from healthvisit.faces.commissioning.indicators import GREATER_MANCHESTER, Definition
+from healthvisit.programme.boroughs import BY_SLUG
 from healthvisit.programme.digitisation import CLASSES
+from healthvisit.reviews import national
 from healthvisit.reviews.quarter import Area, Figure, QuarterFigures
 
 COLUMNS = (
@@ -18,6 +22,11 @@ COLUMNS = (
     "share_percent", *(f"class_{each.lower()}" for each in CLASSES), "coverage_completed", "coverage_due",
     "coverage_percent", "straight_line_percent", "status", "provisional", "counted_at",
     "recorded_digitally_means", "reviews_done_means", "which_borough_means", "coverage_means",
+)  # fmt: skip
+INDICATOR_COLUMNS = (
+    "quarter", "first_day", "last_day", "area", "gss_code", "indicator", "title", "counted", "of", "share_percent",
+    "interval_low_percent", "interval_high_percent", "fact_missing", "status", "provisional", "stands", "counted_at",
+    "instrument", "counted_means", "of_means", "left_out_means", "limits",
 )  # fmt: skip
 _MEANINGS = ("Recorded digitally", "Reviews done", "Which borough", "Coverage")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -32,6 +41,20 @@ def written(figures: Sequence[QuarterFigures], definitions: Sequence[tuple[str, 
     for each in figures:
         for area in (*each.boroughs, *([each.whole] if each.whole is not None else [])):
             writer.writerows([escaped(cell) for cell in (*row, *meanings)] for row in _rows(each, area))
+    return text.getvalue()
+
+
+def indicators_written(found: Sequence[national.Indicator], definitions: Sequence[Definition]) -> str:
+    """One row for each figure that stands, and after it what was frozen before it and differs. definitions: one for each
+    indicator."""
+    by_code = {each.code: each for each in definitions}
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(INDICATOR_COLUMNS)
+    for each in found:
+        for figure in (each.figure, *each.earlier):
+            row = _indicator_row(each, figure, by_code[each.code])
+            writer.writerow([escaped(cell) for cell in row])
     return text.getvalue()
 
 
@@ -59,6 +82,32 @@ def _rows(each: QuarterFigures, area: Area) -> Iterator[list[str]]:
             area.provisional or "",
             area.frozen_at.isoformat(),
         ]
+
+
+def _indicator_row(each: national.Indicator, figure: national.Figure, definition: Definition) -> list[str]:
+    place = None if each.borough is None else BY_SLUG[each.borough]
+    between = figure.interval
+    return [
+        str(each.quarter),
+        each.quarter.first_on.isoformat(),
+        each.quarter.last_on.isoformat(),
+        GREATER_MANCHESTER if place is None else place.name,
+        "" if place is None else place.gss,
+        each.code,
+        definition.title,
+        _number(figure.numerator),
+        _number(figure.denominator),
+        _percent(figure.rate),
+        *(("", "") if between is None else (f"{100 * between.low:.2f}", f"{100 * between.high:.2f}")),
+        _number(figure.unknown),
+        figure.reason or "ok",
+        figure.provisional or "",
+        "yes" if figure is each.figure else "no",
+        figure.frozen_at.isoformat(),
+        figure.practice or "",
+        *(definition.meaning(term) for term in ("Counted", "Of", "Left out")),
+        definition.limits,
+    ]
 
 
 def _counted(figure: Figure) -> tuple[str, str, str]:

@@ -1,10 +1,11 @@
-"""/commissioning: the ten boroughs on one page, one borough over time, and everything as CSV."""
+"""/commissioning: the ten boroughs on one page, one borough over time, the national indicators, and everything as
+CSV."""
 
 from flask import Response, render_template, request
 
 from healthvisit.faces import door
-from healthvisit.faces.commissioning import blueprint, presenters, queries, table
-from healthvisit.reviews import quarter
+from healthvisit.faces.commissioning import blueprint, indicators, presenters, queries, table
+from healthvisit.reviews import national, quarter
 
 
 @blueprint.get("/")
@@ -41,4 +42,40 @@ def digitisation_csv() -> Response:
         table.written(figures, definitions),
         content_type="text/csv; charset=utf-8; header=present",
         headers={"Content-Disposition": 'attachment; filename="digitisation.csv"'},
+    )
+
+
+@blueprint.get("/indicators")
+@door.admits("commissioner")
+def national_indicators() -> tuple[str, int]:
+    with door.record() as record:
+        known = national.frozen(record)
+        choice = queries.ended(request.args, known, on=door.today())
+        found = [] if choice.quarter is None else national.of_quarter(record, choice.quarter)
+        page = indicators.QuarterPage.of(found, choice.quarter, known, record.definitions)
+    shown = render_template(
+        "commissioning/indicators.html", page=page, error=choice.error, terms=indicators.terms()
+    )
+    return shown, 400 if choice.error else 200
+
+
+@blueprint.get("/indicators/<code>")
+@door.admits("commissioner")
+def national_indicator(code: str) -> str:
+    asked = queries.indicator(code)
+    with door.record() as record:
+        page = indicators.IndicatorPage.of(national.of_indicator(record, asked), asked, record.definitions)
+    return render_template("commissioning/indicator.html", page=page, terms=indicators.terms())
+
+
+@blueprint.get("/indicators.csv")
+@door.admits("commissioner")
+def indicators_csv() -> Response:
+    with door.record() as record:
+        found = national.everything(record)
+        definitions = [indicators.definition(record.definitions, code) for code in national.INDICATORS]
+    return Response(
+        table.indicators_written(found, definitions),
+        content_type="text/csv; charset=utf-8; header=present",
+        headers={"Content-Disposition": 'attachment; filename="national-indicators.csv"'},
     )

@@ -7,12 +7,21 @@ import pytest
 from healthvisit.definitions import CANONICAL
 from healthvisit.programme.dates import Quarter
 from healthvisit.record import record as the_record
+from healthvisit.reviews import national
 from healthvisit.reviews import quarter as quarters
 from tests import builders
 from tests.builders import a_child
 from tests.faces.layout.pages import Browser, a_commissioner, a_parent, an_app, words_of
 
 Q4 = Quarter.parse("2020-21 Q4")
+PAGES = (
+    "/commissioning/",
+    "/commissioning/boroughs/E08000002",
+    "/commissioning/digitisation.csv",
+    "/commissioning/indicators",
+    "/commissioning/indicators/C6i",
+    "/commissioning/indicators.csv",
+)
 
 
 @pytest.fixture
@@ -53,6 +62,7 @@ def closed(database, definitions, *returns):
         for each in returns:
             record.create("MeasureReport", each)
         quarters.close(record, Q4, on=builders.TODAY)
+        national.close(record, Q4, on=builders.TODAY)
 
 
 def test_before_a_quarter_is_closed_the_page_says_so(app, furnished):
@@ -114,18 +124,54 @@ def test_the_csv_has_the_numbers_of_the_page(app, furnished, definitions):
     )
 
 
+def test_the_national_indicators_of_a_quarter_are_read_with_why_there_is_none(app, furnished, definitions):
+    browser = Browser(app).signed_in(a_commissioner(furnished))
+    assert "No quarter has been closed yet." in words_of(browser.get("/commissioning/indicators").text)
+    closed(furnished, definitions)
+    said = words_of(browser.get("/commissioning/indicators").text)
+    assert "January to March 2021 (2020-21 Q4)" in said
+    assert "Standing No record of mothers" in said
+    assert "Quarter has not ended: what was found in children" in said
+    assert said.count("Greater Manchester Counted") == len(national.INDICATORS)
+    wrong = browser.get("/commissioning/indicators?quarter=<script>alert(1)")
+    assert wrong.status_code == 400
+    assert 'href="#quarter"' in wrong.text
+    assert "alert(1)" not in wrong.text
+
+
+def test_each_indicator_has_its_page_and_no_other_code_has_one(app, furnished, definitions):
+    closed(furnished, definitions)
+    browser = Browser(app).signed_in(a_commissioner(furnished))
+    links = set(
+        re.findall(r'href="(/commissioning/indicators/[^"]+)"', browser.get("/commissioning/indicators").text)
+    )
+    assert len(links) == len(national.INDICATORS)
+    for link in links:
+        said = words_of(browser.get(link).text)
+        assert "What it counts" in said
+        assert "2020-21 Q4" in said
+    assert browser.get("/commissioning/indicators/C7").status_code == 404
+
+
+def test_the_indicators_as_csv_have_a_row_for_each_area(app, furnished, definitions):
+    closed(furnished, definitions)
+    answer = Browser(app).signed_in(a_commissioner(furnished)).get("/commissioning/indicators.csv")
+    assert answer.content_type == "text/csv; charset=utf-8; header=present"
+    found = list(csv.DictReader(io.StringIO(answer.text)))
+    assert len(found) == 11 * len(national.INDICATORS)
+    assert {row["stands"] for row in found} == {"yes"}
+
+
 def test_a_commissioner_sees_published_figures_and_no_child(app, furnished, definitions):
     child = (
         a_child(family="Ashworth").with_review("two-year", on="2021-02-01").kept_in(furnished, definitions)
     )
     closed(furnished, definitions, a_return("bury", two_year=1))
     browser = Browser(app).signed_in(a_commissioner(furnished))
-    for address in (
-        "/commissioning/",
-        "/commissioning/boroughs/E08000002",
-        "/commissioning/digitisation.csv",
-    ):
-        text = browser.get(f"/commissioning/{address}").text
+    for address in PAGES:
+        answer = browser.get(address)
+        assert answer.status_code == 200
+        text = answer.text
         assert child.id not in text
         assert "Ashworth" not in text
         assert child.nhs_number not in text
@@ -145,9 +191,7 @@ def test_one_review_done_is_withheld_and_not_shown_as_one(app, furnished, defini
     )
 
 
-@pytest.mark.parametrize(
-    "address", ["/commissioning/", "/commissioning/boroughs/E08000002", "/commissioning/digitisation.csv"]
-)
+@pytest.mark.parametrize("address", PAGES)
 def test_only_a_commissioner_enters(app, furnished, address):
     assert Browser(app).get(address).status_code == 303
     assert Browser(app).signed_in(a_parent(furnished)).get(address).status_code == 403
