@@ -291,6 +291,35 @@ def _told_of_row(fault: "Fault") -> str:
 
 
 @main.command()
+@click.argument("quarter")
+@click.pass_obj
+def rederive(shell: Shell, quarter: str) -> None:
+    """Count the frozen figures of QUARTER again from the rows and say which differ (exit code 1). Nothing is changed."""
+    from healthvisit.programme.dates import Quarter
+    from healthvisit.record import record as the_record
+    from healthvisit.reviews import rederived
+
+    try:
+        asked = Quarter.parse(quarter)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+    with the_record.opened(
+        shell.database, service("rederive"), definitions=shell.definitions, at=shell.now()
+    ) as record:
+        found = rederived.of_quarter(record, asked)
+    if not found.numbers:
+        raise click.ClickException(f"No figure of {asked} is frozen.")
+    for each in found.differences:
+        click.echo(
+            f"{each.group}\t{each.reporter}\t{each.number}\tfrozen {each.frozen}\tfrom the rows {each.now}"
+        )
+    said = f"{found.numbers} numbers of {asked} were counted again from the rows"
+    if found.differences:
+        raise click.ClickException(f"{said}; not the same: {len(found.differences)}.")
+    click.echo(f"{said}; none differs.")
+
+
+@main.command()
 @click.pass_obj
 def forget(shell: Shell) -> None:
     """Delete tokens, keys and signed assertions that have ended; run it daily. No part of a child's record is

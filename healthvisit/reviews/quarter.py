@@ -68,17 +68,27 @@ def close(record: Record, quarter: Quarter, *, on: date, boroughs: Iterable[str]
     Returns the transaction-response. The requester is the service itself. Raises ValueError for a quarter to
     come.
     """
+    entries = [
+        {"resource": report, "request": {"method": "POST", "url": "MeasureReport"}}
+        for report in reports(record, quarter, on, boroughs)
+    ]
+    answer: JSON = record.transact({"resourceType": "Bundle", "type": "transaction", "entry": entries})
+    return answer
+
+
+def reports(
+    record: Record, quarter: Quarter, on: date, boroughs: Iterable[str] | None = None
+) -> Iterator[JSON]:
+    """The reports as `close` writes them, counted on a day from the rows as they stand now; nothing is written.
+
+    Raises ValueError for a quarter to come.
+    """
     if quarter.first_on > on:
         raise ValueError(f"{quarter} has not begun")
     found = _boroughs(record, quarter, on)
     _add_coverage(record, quarter, found, min(quarter.last_on, on))
     wanted = None if boroughs is None else set(boroughs)
-    reports = _reports(record, quarter, found, wanted, is_open=on <= quarter.last_on)
-    entries = [
-        {"resource": report, "request": {"method": "POST", "url": "MeasureReport"}} for report in reports
-    ]
-    answer: JSON = record.transact({"resourceType": "Bundle", "type": "transaction", "entry": entries})
-    return answer
+    return _reports(record, quarter, found, wanted, is_open=on <= quarter.last_on)
 
 
 def organization(borough: str) -> str:

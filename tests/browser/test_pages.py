@@ -29,7 +29,13 @@ def test_the_parents_page(browse, size):
 @pytest.mark.parametrize("size", SIZES)
 def test_the_commissioners_pages(browse, size):
     page = browse.signed_in("commissioner", "/commissioning/", size)
-    for path in ("/commissioning/", "/commissioning/boroughs/E08000002", "/commissioning/?quarter=never"):
+    for path in (
+        "/commissioning/",
+        "/commissioning/boroughs/E08000002",
+        "/commissioning/?quarter=never",
+        "/commissioning/indicators",
+        "/commissioning/indicators/C6i",
+    ):
         page.goto(f"{browse.address}{path}")
         assert violations(page) == [], path
         assert not is_wider_than_the_screen(page), path

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from healthvisit.cli import main
+from healthvisit.reviews.quarter import DIGITISATION
 from tests import builders
 from tests.flows.demonstration import Demonstration
 
@@ -111,7 +112,12 @@ def test_a_commissioner_reaches_no_childs_row(demonstration):
 def test_the_earlier_frozen_figures_are_kept(counted):
     tablet = counted.tablet("bury")
     app = counted.staff_app("bury")
-    asked = ("reporter", "Organization/bury-health-visiting"), ("period", "ge2021-01-01"), ("_count", "100")
+    asked = (
+        ("measure", DIGITISATION),
+        ("reporter", "Organization/bury-health-visiting"),
+        ("period", "ge2021-01-01"),
+        ("_count", "100"),
+    )
     assert tablet.get("/fhir/MeasureReport").status_code == 403
     before = len(app.found("MeasureReport", *asked))
     refreeze(counted)
