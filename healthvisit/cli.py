@@ -231,7 +231,7 @@ def import_reviews(shell: Shell, file: IO[bytes], borough: str, account: str, dr
     from healthvisit.access.scopes import Scope
     from healthvisit.accounts import people
     from healthvisit.accounts.errors import NotAdmitted
-    from healthvisit.record import endings, ids
+    from healthvisit.record import endings, ids, imported
     from healthvisit.record import record as the_record
     from healthvisit.reviews import backlog, imports
 
@@ -265,12 +265,14 @@ def import_reviews(shell: Shell, file: IO[bytes], borough: str, account: str, dr
     for fault in read.faults:
         click.echo(_told_of_row(fault))
     counts = dict.fromkeys(_DONE, 0) | {"refused": read.faulty}
+    questions = shell.definitions.codes(imported.QUESTIONS)
     for outcome in imports.run(opened, read, borough, dry=dry_run):
         counts[outcome.done] += 1
         if outcome.fault is not None:
             click.echo(_told_of_row(outcome.fault))
-        elif dry_run or outcome.done == "waits":
-            click.echo(f"Row {outcome.number}: {_DONE[outcome.done][dry_run]}.")
+        elif dry_run or outcome.question is not None:
+            why = "" if outcome.question is None else f" ({questions[outcome.question]})"
+            click.echo(f"Row {outcome.number}: {_DONE[outcome.done][dry_run]}{why}.")
     click.echo("; ".join(f"{words[dry_run]}: {counts[done]}" for done, words in _DONE.items()) + ".")
     if counts["refused"]:
         sys.exit(1)

@@ -123,7 +123,7 @@ def test_a_dry_run_tells_of_each_row_and_changes_nothing(furnished, definitions,
     assert answer.exit_code == 1
     assert "Row 3, column weight_kg: " in answer.output
     assert "Row 2: would be imported." in answer.output
-    assert "Row 4: would wait for a decision at /staff/imports." in answer.output
+    assert "Row 4: would wait for a decision at /staff/imports (There is no NHS number, and" in answer.output
     assert resources(furnished) == before
     assert rows(furnished) == []
     assert contacts(furnished, definitions, poppy) == []

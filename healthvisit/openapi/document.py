@@ -15,7 +15,7 @@ from healthvisit.exact_json import JSON
 from healthvisit.faces import door
 from healthvisit.faces.rest import capability
 from healthvisit.faces.sign_in import account, federation, opening, pages
-from healthvisit.faces.staff import ending, moving
+from healthvisit.faces.staff import ending, importing, moving
 from healthvisit.faces.staff import opening as openings
 from healthvisit.openapi import fhir
 from healthvisit.openapi.shapes import SCHEMAS, TEXT, ref, texts
@@ -76,15 +76,17 @@ OTHERS: dict[str, Says] = {
     "commissioning.national_indicators": Says("the national indicators of a quarter", asked=("quarter",)),
     "commissioning.national_indicator": Says("one national indicator over time"),
     "commissioning.indicators_csv": Says("every national indicator, borough and quarter", "text/csv"),
-    "commissioning.national_indicators": Says("the national indicators of a quarter", asked=("quarter",)),
-    "commissioning.national_indicator": Says("one national indicator over time"),
-    "commissioning.indicators_csv": Says("every national indicator, borough and quarter", "text/csv"),
     "staff.ended": Says("children whose care ended", asked=("done",)),
     "staff.checking": Says(
         "what ending the care of a child would do", sent=ending.EndingForm, done=(200, 409)
     ),
     "staff.end": Says("end the care of a child", sent=ending.EndingForm, done=(303, 409)),
     "staff.taken_up": Says("take a child up again", sent=ending.TakingUp, done=(303, 409)),
+    "staff.importing": Says("reviews of a paper backlog that wait for a decision", asked=("done",)),
+    "staff.deciding": Says("one such review, and the children it may be of", done=(200, 409)),
+    "staff.import_accepted": Says("say of which child it is", sent=importing.Deciding, done=(303, 409)),
+    "staff.import_refused": Says("say that it is not taken", sent=importing.Deciding, done=(303, 409)),
+    "staff.import_set_aside": Says("leave it for another day", sent=importing.Deciding, done=(303, 409)),
     "staff.opening": Says("the form that opens a child of another borough in an emergency"),
     "staff.opened": Says("open a child in an emergency", sent=openings.Emergency, done=(303, 429)),
     "staff.child": Says("what is needed of a child in the first minute"),

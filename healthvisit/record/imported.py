@@ -47,8 +47,8 @@ class Brought:
 
 @dataclass(frozen=True)
 class Waiting:
-    """A row that a person has to decide about. question: a code of QUESTIONS. content: what it says. is_aside: somebody
-    has set it aside."""
+    """A row that a person has to decide about. question: a code of QUESTIONS. content: what it says. brought_by:
+    account. is_aside: somebody has set it aside."""
 
     id: str
     borough: str
@@ -57,6 +57,7 @@ class Waiting:
     number: int
     question: str
     content: JSON
+    brought_by: str
     brought_at: datetime
     is_aside: bool
 
@@ -135,19 +136,7 @@ def one(record: Record, id_: str) -> Waiting:
     """A row that waits, held until the transaction ends. Raises NotFound for another borough's and for none, and
     Conflict where somebody has decided."""
     with record.operation("$import-row") as inside:
-        _admit(inside)
-        hold(inside.connection, [f"import {id_}"])
-        row = inside.connection.execute(
-            _waiting().where(
-                imported_row.c.id == (id_ if is_id(id_) else ""),
-                imported_row.c.borough.in_(sorted(_boroughs(inside))),
-            )
-        ).one_or_none()
-        if row is None:
-            raise NotFound
-        if row.state not in _OPEN:
-            raise Conflict("Somebody has decided about it already.")
-        return _told(row)
+        return _told(_held(inside, id_))
 
 
 def settle(record: Record, id_: str, *, child: str, encounter: str) -> None:
@@ -168,7 +157,7 @@ def refuse(record: Record, id_: str, *, reason: str) -> None:
 
 
 def set_aside(record: Record, id_: str) -> None:
-    """Nobody decides about a row today: it goes to the end of the list. Raises Conflict where somebody has decided."""
+    """Nobody decides about a row today: it goes to the end of the list. Raises what `one` does."""
     with record.operation("$set-import-aside") as inside:
         _change(inside, id_, {"state": "aside"})
 
@@ -179,19 +168,25 @@ def _settle(inside: Inside, id_: str, values: dict[str, Any]) -> None:
 
 
 def _change(inside: Inside, id_: str, values: dict[str, Any]) -> None:
+    row = _held(inside, id_)
+    inside.connection.execute(update(imported_row).where(imported_row.c.id == row.id).values(values))
+
+
+def _held(inside: Inside, id_: str) -> Row[*tuple[Any, ...]]:
+    """A row that nobody has settled, nor else settles until the transaction ends. Raises what `one` does."""
     _admit(inside)
-    here = imported_row.c
-    done = inside.connection.execute(
-        update(imported_row)
-        .where(
-            here.id == (id_ if is_id(id_) else ""),
-            here.state.in_(_OPEN),
-            here.borough.in_(sorted(_boroughs(inside))),
+    hold(inside.connection, [f"import {id_}"])
+    row = inside.connection.execute(
+        _waiting().where(
+            imported_row.c.id == (id_ if is_id(id_) else ""),
+            imported_row.c.borough.in_(sorted(_boroughs(inside))),
         )
-        .values(values)
-    )
-    if done.rowcount != 1:
+    ).one_or_none()
+    if row is None:
+        raise NotFound
+    if row.state not in _OPEN:
         raise Conflict("Somebody has decided about it already.")
+    return row
 
 
 def _values(inside: Inside, brought: Brought) -> dict[str, Any]:
@@ -208,7 +203,18 @@ def _values(inside: Inside, brought: Brought) -> dict[str, Any]:
 
 
 def _waiting() -> Select[*tuple[Any, ...]]:
-    names = ("id", "borough", "reference", "file", "number", "question", "content", "brought_at", "state")
+    names = (
+        "id",
+        "borough",
+        "reference",
+        "file",
+        "number",
+        "question",
+        "content",
+        "brought_by",
+        "brought_at",
+        "state",
+    )
     return select(*(imported_row.c[name] for name in names))
 
 
@@ -221,6 +227,7 @@ def _told(row: Row[*tuple[Any, ...]]) -> Waiting:
         row.number,
         row.question,
         loads(row.content),
+        row.brought_by,
         instants.from_micros(row.brought_at),
         row.state == "aside",
     )

@@ -44,11 +44,12 @@ Opened = Callable[[bool], AbstractContextManager[Record]]
 
 
 class Outcome(NamedTuple):
-    """What became of a row, or would. fault: of one that is refused."""
+    """What became of a row, or would. fault: of one that is refused. question: of one that waits."""
 
     number: int
     done: Done
     fault: Fault | None = None
+    question: str | None = None
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ def _foreseen(opened: Opened, row: Row, brought: Brought, planned: list[Contact]
             return Outcome(row.number, "came-before")
         found = judged(record, row, brought.borough, planned)
         if found.child is None or found.question is not None:
-            return Outcome(row.number, "waits")
+            return Outcome(row.number, "waits", question=found.question)
         planned.append(Contact(found.child, row.review, row.done_on, row.outcome))
         return Outcome(row.number, "imported")
 
@@ -124,8 +125,9 @@ def _brings(opened: Opened, row: Row, brought: Brought) -> Outcome:
                 return Outcome(row.number, "came-before")
             found = judged(record, row, brought.borough)
             if found.child is None or found.question is not None:
-                imported.keep_waiting(record, brought, row.json(), question=found.question or "no-child")
-                return Outcome(row.number, "waits")
+                question = found.question or "no-child"
+                imported.keep_waiting(record, brought, row.json(), question=question)
+                return Outcome(row.number, "waits", question=question)
             encounter = _write(record, row, brought.borough, brought.file, found.child)
             imported.keep(record, brought, child=found.child, encounter=encounter)
             return Outcome(row.number, "imported")
@@ -139,7 +141,7 @@ def _not_taken(opened: Opened, row: Row, brought: Brought) -> Outcome:
     with opened(True) as record:
         if imported.standing(record, brought) is None:
             imported.keep_waiting(record, brought, row.json(), question="not-taken")
-    return Outcome(row.number, "waits")
+    return Outcome(row.number, "waits", question="not-taken")
 
 
 def _another(row: Row) -> Outcome:
@@ -332,8 +334,9 @@ class Candidate:
     nhs_number: str | None
     family: str
     given: str
-    born_on: str
+    born_on: date | None
     sex: str | None
+    postcode: str | None
     barred: str | None
     asked: str | None
 
@@ -373,11 +376,18 @@ def _candidate(record: Record, row: Row, borough: str, child: str) -> Candidate:
         next(iter(ownership.nhs_numbers(patient)), None),
         name.get("family", ""),
         " ".join(name.get("given", ())),
-        patient.get("birthDate", ""),
+        _born_on(patient),
         patient.get("gender"),
+        next((each["postalCode"] for each in patient.get("address", ()) if "postalCode" in each), None),
         doubt if doubt in _BARRED else None,
         None if doubt in _BARRED else doubt,
     )
+
+
+def _born_on(patient: JSON) -> date | None:
+    """None where the day is not known."""
+    born: str = patient.get("birthDate", "")
+    return date.fromisoformat(born) if len(born) == 10 else None
 
 
 def is_childs(record: Record, id_: str, child: str) -> None:
