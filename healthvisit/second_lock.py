@@ -350,7 +350,7 @@ POLICIES: dict[str, dict[str, str]] = {
     **{
         table: {
             "SELECT": f"""USING (CASE {_KIND} WHEN 'look' THEN {looked}
-                ELSE {_OPENING} = 'references' OR {_within(f"{table}.rid")} END)""",
+                ELSE {_within(f"{table}.rid")} END)""",
             "INSERT": f"WITH CHECK ({_KIND} = 'borough' AND {_not_foreign(f'{table}.rid')})",
             "DELETE": f"USING ({_KIND} = 'borough' AND {_not_foreign(f'{table}.rid')})",
         }

@@ -308,7 +308,7 @@ class Record:
     def delete(self, type_: str, id_: str, *, if_match: str | None = None) -> None:
         """No reader finds it any more; its versions stay. Deleting again is done already.
 
-        Raises NotFound, Forbidden, VersionConflict, or Conflict while something that stands refers to it.
+        Raises NotFound, Forbidden, VersionConflict, or Conflict while something that may be read refers to it.
         """
         self.one({"request": _request("DELETE", type_, id_, if_match)})
 

@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, bindparam, select
 
 from healthvisit.access.reach import Reach
-from healthvisit.database import opening
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON, dumps
-from healthvisit.record import predicate, within
+from healthvisit.record import predicate
 from healthvisit.record.errors import Issue
 from healthvisit.record.search.parameter import parameters
 from healthvisit.record.tables import resource, search_reference
@@ -186,20 +185,39 @@ def _readable(reach: Reach, moment: int, writing: Reach) -> Select[*tuple[Any, .
     )
 
 
-def referred(connection: Connection, keys: Collection[Key], definitions: Definitions) -> set[Key]:
-    """Those of the resources that something current refers to, whoever may read it; by one statement."""
-    if not keys:
+def referred(
+    connection: Connection,
+    keys: Collection[Key],
+    definitions: Definitions,
+    reach: Reach,
+    at: datetime,
+    *,
+    permitted: Collection[str],
+) -> set[Key]:
+    """Those of the resources that something current refers to, by one statement.
+
+    Only what the requester can read counts, of the permitted types: whether something hidden refers to a resource
+    makes no difference.
+    """
+    if not keys or not permitted:
         return set()
-    with opening(connection, within.REFERENCES):
-        found = connection.execute(
-            _referring(definitions, tuple(sorted({type_ for type_, _ in keys}))),
-            {"ids": sorted({id_ for _, id_ in keys})},
-        )
+    found = connection.execute(
+        _referring(
+            definitions,
+            tuple(sorted({type_ for type_, _ in keys})),
+            reach,
+            predicate.moment(reach, at),
+            tuple(sorted(permitted)),
+        ),
+        {"ids": sorted({id_ for _, id_ in keys})},
+    )
     return {(type_, id_) for type_, id_ in found if (type_, id_) in keys}
 
 
 @lru_cache(maxsize=256)
-def _referring(definitions: Definitions, types: tuple[str, ...]) -> Select[str, str]:
+def _referring(
+    definitions: Definitions, types: tuple[str, ...], reach: Reach, moment: int, permitted: tuple[str, ...]
+) -> Select[str, str]:
     """References by :ids to resources of these types.
 
     Index rows stand by the type that refers and its parameter: each that can lead there is named.
@@ -209,18 +227,21 @@ def _referring(definitions: Definitions, types: tuple[str, ...]) -> Select[str, 
         for by_code in parameters(definitions).values()
         for parameter in by_code.values()
         if parameter.kind == "reference"
+        and parameter.type in permitted
         and parameter.paths
         and (not parameter.targets or not set(types).isdisjoint(parameter.targets))
     ]
     table = search_reference.c
     return (
         select(table.target_type, table.target_id)
+        .join(resource, resource.c.rid == table.rid)
         .where(
             # Apart, not as pairs: so each is a step of the index, and a pair that leads nowhere has no rows.
             table.type.in_(sorted({type_ for type_, _ in leading})),
             table.parameter.in_(sorted({code for _, code in leading})),
             table.target_id.in_(bindparam("ids", expanding=True)),
             table.target_type.in_(types),
+            predicate.readable_then(reach, moment),
         )
         .distinct()
     )

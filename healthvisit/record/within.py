@@ -27,11 +27,11 @@ LOOKING: Told = (("kind", "look"),)
 WORKING: Told = (("kind", "worker"),)
 # Searched values that name a person.
 _NAMING = ("phone", "email", "telecom")
-# What is opened by name: who has an NHS number already; what still refers to what is to be deleted; what a service
-# is told of a child that it is offered, and writes when it accepts; the child with one NHS number, in an emergency;
-# until when anybody answered for a parent's own child; emergency openings that were refused to a borough's staff; all
-# that stands of a child of one's own who is marked as sensitive, or is no longer, and the exports that hold it unmarked.
-NUMBERS, REFERENCES, TRANSFER, GLASS, CARE = "numbers", "references", "transfer", "glass", "care"
+# What is opened by name: who has an NHS number already; what a service is told of a child that it is offered, and
+# writes when it accepts; the child with one NHS number, in an emergency; until when anybody answered for a
+# parent's own child; emergency openings that were refused to a borough's staff; all that stands of a child of one's own
+# who is marked as sensitive, or is no longer, and the exports that hold it unmarked.
+NUMBERS, TRANSFER, GLASS, CARE = "numbers", "transfer", "glass", "care"
 REFUSALS, MARKING = "refusals", "marking"
 
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, bindparam, delete, func, insert, or_, select, text, update
 
 from healthvisit.access import reach as reaches
-from healthvisit.access import visibility
+from healthvisit.access import scopes, visibility
 from healthvisit.access.reach import PERMITTED, RESTRICTED_TYPES, BoroughReach, Reach
 from healthvisit.access.requester import STAFF, Requester
 from healthvisit.access.scopes import CATEGORISED, Letter
@@ -224,13 +224,26 @@ class Writer:
         index.remove(self.connection, [deletion.rid for deletion in fresh])
 
     def refuse_dangling(self, deletions: Sequence[Writing]) -> None:
-        """Raises Conflict where something that stands refers to what was deleted. It is not said what: it can
-        be out of the requester's reach."""
-        keys = {deletion.key for deletion in deletions}
-        referred = references.referred(self.connection, keys, self.definitions)
+        """Raises Conflict where something that the requester can read still refers to what was deleted.
+
+        A paper that is hidden keeps its reference: a refusal would tell that there is one.
+        """
+        permitted = [
+            type_
+            for type_, letters in PERMITTED[self.requester.role].items()
+            if "r" in letters and scopes.allows(self.requester.scopes, type_, "r")
+        ]
+        referred = references.referred(
+            self.connection,
+            {deletion.key for deletion in deletions},
+            self.definitions,
+            self._within("r"),
+            self.at,
+            permitted=permitted,
+        )
         for deletion in deletions:
             if deletion.key in referred:
-                raise Conflict("Something that the record keeps refers to it.", deletion.place)
+                raise Conflict("Something that stands refers to it.", deletion.place)
 
     def _find(self, writings: Sequence[Writing]) -> None:
         """Fills `before` of what stands. An id that is not there is refused as one that is out of reach."""

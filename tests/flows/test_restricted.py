@@ -38,6 +38,11 @@ def arrived(demonstration, bury):
     patient = located(salford.post("/fhir/Patient", builders.a_patient()))
     flag = located(salford.post("/fhir/Flag", marked(a_flag(patient))))
     plain = located(salford.post("/fhir/Flag", a_flag(patient, "A dog")))
+    taken_up_in_bury(demonstration, patient)
+    return patient, flag, plain
+
+
+def taken_up_in_bury(demonstration, patient):
     with demonstration.database.writing() as connection:
         rid = connection.exec_driver_sql(
             f"select rid from resource where id = '{patient.partition('/')[2]}'"
@@ -46,7 +51,6 @@ def arrived(demonstration, bury):
             "insert into responsibility (episode_rid, child_rid, borough, from_on, until_on)"
             f" values ({rid}, {rid}, 'E08000002', '2020-01-01', null)"
         )
-    return patient, flag, plain
 
 
 def test_staff_of_the_borough_that_wrote_it_and_its_lead_read_it_and_nobody_else(demonstration, bury, child):
@@ -112,6 +116,41 @@ def a_provenance(target):
         "resourceType": "Provenance", "target": [{"reference": target}], "recorded": "2021-02-15T09:00:00Z",
         "agent": [{"who": {"display": "Somebody"}}],
     }  # fmt: skip
+
+
+def test_that_something_restricted_refers_to_a_paper_is_not_told_by_refusing_to_delete_it(
+    demonstration, bury
+):
+    salford = demonstration.staff_app("salford")
+    patient = located(salford.post("/fhir/Patient", builders.a_patient()))
+    tasks = [
+        located(
+            salford.post(
+                "/fhir/Task",
+                {
+                    "resourceType": "Task",
+                    "status": "requested",
+                    "intent": "order",
+                    "for": {"reference": patient},
+                },
+            )
+        )
+        for _ in range(3)
+    ]
+    for task, label in ((tasks[0], "R"), (tasks[1], "N")):
+        about = {
+            "resourceType": "Task", "status": "requested", "intent": "order", "for": {"reference": patient},
+            "partOf": [{"reference": task}],
+        }  # fmt: skip
+        located(salford.post("/fhir/Task", marked(about, label)))
+    taken_up_in_bury(demonstration, patient)
+    kept = [bury.get(f"/fhir/{task}").headers["ETag"] for task in tasks]
+    said = [
+        bury.client.delete(f"/fhir/{task}", headers=bury.headers | {"If-Match": version}).status_code
+        for task, version in zip(tasks, kept, strict=True)
+    ]
+    # What can be read holds its paper; what is hidden does as what was never there.
+    assert said == [204, 409, 204]
 
 
 def test_what_is_about_a_restricted_paper_is_restricted_with_it_and_no_longer(demonstration, bury, child):
