@@ -76,6 +76,8 @@ OTHERS: dict[str, Says] = {
     "commissioning.national_indicators": Says("the national indicators of a quarter", asked=("quarter",)),
     "commissioning.national_indicator": Says("one national indicator over time"),
     "commissioning.indicators_csv": Says("every national indicator, borough and quarter", "text/csv"),
+    "staff.figures": Says("the frozen indicators of one's own borough", asked=("quarter",)),
+    "staff.figure": Says("the children behind a frozen number", asked=("quarter",)),
     "staff.ended": Says("children whose care ended", asked=("done",)),
     "staff.checking": Says(
         "what ending the care of a child would do", sent=ending.EndingForm, done=(200, 409)
