@@ -23,7 +23,7 @@ from healthvisit.config import Settings, packaged
 if TYPE_CHECKING:
     from healthvisit.database import Database
     from healthvisit.definitions import Definitions
-    from healthvisit.reviews.backlog import Fault
+    from healthvisit.reviews.sheet import Fault
 
 LONDON = ZoneInfo("Europe/London")
 # A Monday in the last quarter before the target: the invented caseload is seen in its week.
@@ -228,24 +228,14 @@ def import_reviews(shell: Shell, file: IO[bytes], borough: str, account: str, dr
     from contextlib import AbstractContextManager
     from dataclasses import replace
 
-    from healthvisit.access.scopes import Scope
-    from healthvisit.accounts import people
-    from healthvisit.accounts.errors import NotAdmitted
     from healthvisit.record import endings, ids, imported
     from healthvisit.record import record as the_record
-    from healthvisit.reviews import backlog, imports
+    from healthvisit.reviews import backlog, imports, sheet
 
     _refuse_unknown((borough,))
     now = shell.now()
     on = now.astimezone(LONDON).date()
-    try:
-        with shell.serving_database.reading() as connection:
-            who = people.acting(connection, account, on=on, scopes=(Scope("user", "*", "cruds"),))
-    except NotAdmitted:
-        raise click.UsageError("There is no such account.") from None
-    if who.role not in endings.LEADS or borough not in who.boroughs:
-        raise click.UsageError("The account is not of somebody who leads in this borough.")
-    who = replace(who, boroughs=frozenset((borough,)))
+    who = replace(_acting(shell, account, borough, *endings.LEADS), boroughs=frozenset((borough,)))
     request = ids.next_id()
 
     def opened(writing: bool) -> AbstractContextManager["the_record.Record"]:
@@ -259,8 +249,8 @@ def import_reviews(shell: Shell, file: IO[bytes], borough: str, account: str, dr
         )
 
     try:
-        read = backlog.read(file.read(backlog.MOST_BYTES + 1), shell.definitions, on=on)
-    except backlog.Unreadable as error:
+        read = backlog.read(file.read(sheet.MOST_BYTES + 1), shell.definitions, on=on)
+    except sheet.Unreadable as error:
         raise click.ClickException(f"Nothing was imported. {error}") from error
     for fault in read.faults:
         click.echo(_told_of_row(fault))
@@ -276,6 +266,76 @@ def import_reviews(shell: Shell, file: IO[bytes], borough: str, account: str, dr
     click.echo("; ".join(f"{words[dry_run]}: {counts[done]}" for done, words in _DONE.items()) + ".")
     if counts["refused"]:
         sys.exit(1)
+
+
+@main.command()
+@click.pass_obj
+def import_returns_template(shell: Shell) -> None:
+    """Print the first line of a file for `import-returns`; what each column means goes to the standard error."""
+    from healthvisit.reviews import returns
+
+    click.echo(returns.HEADER)
+    for line in returns.meanings(shell.definitions):
+        click.echo(line, err=True)
+
+
+@main.command()
+@click.argument("file", type=click.File("rb"))
+@click.option("--borough", required=True, help="GSS code of the borough whose books these are")
+@click.option(
+    "--account", required=True, help="id of the account of an administrator or lead who answers for the file"
+)
+@click.option("--dry-run", is_flag=True, help="only say what would be done with each quarter")
+@click.pass_obj
+def import_returns(shell: Shell, file: IO[bytes], borough: str, account: str, dry_run: bool) -> None:
+    """Bring a borough's own counts of completed reviews: a CSV as import-returns-template has it.
+
+    All of the file is taken, or nothing where a row cannot be: a count that is under what the record itself holds is
+    refused. What stood before is kept beside what comes. Exit code 1 where nothing was taken.
+    """
+    from dataclasses import replace
+
+    from healthvisit.record import endings
+    from healthvisit.record import record as the_record
+    from healthvisit.reviews import returns, sheet
+
+    _refuse_unknown((borough,))
+    now = shell.now()
+    who = _acting(shell, account, borough, "administrator", *endings.LEADS)
+    # A return is written by the service itself, in the name of who answers for it: it counts what no team may see whole.
+    writer = replace(service(who.account), boroughs=frozenset((borough,)))
+    try:
+        with the_record.opened(
+            shell.database, writer, definitions=shell.definitions, at=now, writing=not dry_run
+        ) as record:
+            found = returns.bring(record, file.read(sheet.MOST_BYTES + 1), borough, dry=dry_run)
+    except sheet.Unreadable as error:
+        raise click.ClickException(f"Nothing was taken. {error}") from error
+    for fault in found.faults:
+        click.echo(_told_of_row(fault))
+    if found.faults:
+        click.echo("Nothing was taken.")
+        sys.exit(1)
+    for quarter, stood in found.quarters:
+        taken = "would be taken" if dry_run else "taken"
+        click.echo(f"{quarter}: {'stands so already' if stood else taken}.")
+
+
+def _acting(shell: Shell, account: str, borough: str, *roles: Role) -> Requester:
+    """Who has this account today. Raises UsageError unless it has one of the roles in the borough."""
+    from healthvisit.access.scopes import Scope
+    from healthvisit.accounts import people
+    from healthvisit.accounts.errors import NotAdmitted
+
+    on = shell.now().astimezone(LONDON).date()
+    try:
+        with shell.serving_database.reading() as connection:
+            who = people.acting(connection, account, on=on, scopes=(Scope("user", "*", "cruds"),))
+    except NotAdmitted:
+        raise click.UsageError("There is no such account.") from None
+    if who.role not in roles or borough not in who.boroughs:
+        raise click.UsageError(f"The account is not of the {' or '.join(roles)} of this borough.")
+    return who
 
 
 # What became of a row, and what would.

@@ -1,14 +1,19 @@
-"""A paper backlog comes in by the shell: surely matched rows are reviews, and the others wait for a person."""
+"""A paper backlog comes in by the shell: surely matched rows are reviews, and the others wait for a person.
+
+So do the counts of a borough's own books, which are its return.
+"""
 
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
 
 from healthvisit.cli import main
+from healthvisit.programme.dates import Quarter
 from healthvisit.programme.digitisation import capture_class
 from healthvisit.record import record as the_record
 from healthvisit.record.tables import audit_event, imported_row, resource
 from healthvisit.reviews import encounters
+from healthvisit.reviews import quarter as quarters
 from tests import builders
 from tests.builders import BOROUGHS, a_child
 from tests.conftest import serving
@@ -293,3 +298,151 @@ def test_a_file_leaves_an_event_with_its_digest_and_counts(furnished, poppy, bri
     assert [each.account for each in told] == [lead, lead]
     assert all(f"sha256={row.file} rows=1 imported=1" in each.detail for each in told)
     assert [each.detail[-5:] for each in told] == ["dry=1", "dry=0"]
+
+
+# The borough's own counts
+
+Q4 = "2020-21 Q4"
+COUNTS = {"antenatal": 0, "new-birth": 12, "six-to-eight-week": 11, "one-year": 10, "two-year": 9}
+DAY = "2021-03-31"
+
+
+def a_return(quarter=Q4, until=DAY, **counts):
+    """Lines of the file, by review."""
+    given = COUNTS | {review.replace("_", "-"): count for review, count in counts.items()}
+    return {review: f"{quarter},{until},{review},{count}" for review, count in given.items()}
+
+
+@pytest.fixture
+def returns(shell, furnished, tmp_path):
+    """Brings a return as Bury's administrator."""
+    administrator = made(shell, "administrator")
+
+    def bring(*parts, dry=False, borough=BURY, account=administrator):
+        file = tmp_path / "returns.csv"
+        lines = [line for part in parts for line in part.values()]
+        file.write_text("\n".join(["quarter,covered_until,review,completed", *lines]))
+        words = ("--dry-run",) if dry else ()
+        return shell("import-returns", str(file), "--borough", borough, "--account", account, *words)
+
+    return bring
+
+
+def reports(furnished, definitions, borough="bury"):
+    """The returns of a borough, the oldest first."""
+    with the_record.opened(
+        furnished,
+        builders.a_requester("administrator", boroughs=[borough]),
+        definitions=definitions,
+        at=builders.NOW,
+    ) as record:
+        return sorted(
+            (each.json() for each in record.each("MeasureReport", [])), key=lambda each: each["date"]
+        )
+
+
+def test_the_template_of_a_return_is_its_header(shell):
+    answer = shell("import-returns-template")
+    assert answer.stdout.strip() == "quarter,covered_until,review,completed"
+    assert "antenatal" in answer.stderr
+
+
+def test_a_return_is_the_boroughs_and_makes_its_rate_assessable(furnished, definitions, returns):
+    a_child(born="2019-02-01").with_review("two-year", on="2021-02-01").kept_in(furnished, definitions)
+    assert returns(a_return(), dry=True).output == f"{Q4}: would be taken.\n"
+    assert reports(furnished, definitions) == []
+    answer = returns(a_return())
+    assert (answer.exit_code, answer.output) == (0, f"{Q4}: taken.\n")
+    (report,) = reports(furnished, definitions)
+    assert report["reporter"] == {"reference": "Organization/bury-health-visiting"}
+    assert quarters.returned_counts(report) == COUNTS
+    assert reports(furnished, definitions, "salford") == []
+    at = builders.NOW.replace(month=4)
+    with the_record.opened(
+        furnished, builders.a_requester("service"), definitions=definitions, at=at, writing=True
+    ) as record:
+        quarters.close(record, Quarter.parse(Q4), on=at.date())
+        figures = next(each for each in quarters.figures(record) if str(each.quarter) == Q4)
+    assert [area.borough for area in figures.boroughs if area.digitisation.reason != "no-return"] == ["bury"]
+
+
+def test_a_return_says_who_answers_for_it_and_which_file_it_came_in(furnished, definitions, shell, returns):
+    lead = made(shell, "team-lead")
+    assert returns(a_return(), account=lead).exit_code == 0
+    (report,) = reports(furnished, definitions)
+    with furnished.reading() as connection:
+        told = connection.execute(
+            select(audit_event.c.account, audit_event.c.interaction).where(
+                audit_event.c.resource_id == report["id"], audit_event.c.role == "service"
+            )
+        ).all()
+    assert [tuple(each) for each in told] == [(lead, "create")]
+    assert len(report["identifier"][0]["value"]) == 64
+
+
+def test_the_same_return_again_adds_nothing_and_a_mended_one_is_kept_beside_it(
+    furnished, definitions, returns
+):
+    returns(a_return())
+    assert returns(a_return()).output == f"{Q4}: stands so already.\n"
+    assert len(reports(furnished, definitions)) == 1
+    assert returns(a_return(two_year=14)).output == f"{Q4}: taken.\n"
+    assert [quarters.returned_counts(each)["two-year"] for each in reports(furnished, definitions)] == [9, 14]
+
+
+def test_a_return_under_what_the_record_holds_is_refused_whole(furnished, definitions, returns):
+    for born in ("2019-02-01", "2019-02-02"):
+        a_child(born=born).with_review("two-year", on="2021-02-01").kept_in(furnished, definitions)
+    # Another borough's, and one after the last day that the books cover, are no part of these books.
+    a_child(borough="salford").with_review("two-year", on="2021-02-01").kept_in(furnished, definitions)
+    a_child(born="2019-02-01").with_review("two-year", on="2021-02-03").kept_in(furnished, definitions)
+    short = a_return(until="2021-02-02", two_year=1)
+    for dry in (True, False):
+        answer = returns(a_return("2020-21 Q3", "2020-12-31"), short, dry=dry)
+        assert answer.exit_code == 1
+        assert "Row 11, column completed: It is under what the record itself holds" in answer.output
+        assert "Nothing was taken." in answer.output
+    assert reports(furnished, definitions) == []
+    assert returns(a_return(until="2021-02-02", two_year=2)).exit_code == 0
+    assert "column completed" in returns(a_return(two_year=2)).output
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (a_return() | {"two-year": f"{Q4},{DAY},two-year,1e2"}, "Row 6, column completed"),
+        (a_return() | {"two-year": f'{Q4},{DAY},two-year,"1,204"'}, "Row 6, column completed"),
+        (a_return() | {"two-year": f"{Q4},{DAY},two-year,-1"}, "Row 6, column completed"),
+        (a_return() | {"two-year": f"{Q4},{DAY},two-year,"}, "Row 6, column completed"),
+        (a_return() | {"two-year": f"{Q4},{DAY},school,4"}, "Row 6, column review"),
+        (a_return() | {"two-year": f"{Q4},{DAY},one-year,4"}, "Row 6, column review: This review"),
+        (a_return() | {"two-year": f"{Q4},31/03/2021,two-year,4"}, "Row 6, column covered_until"),
+        (a_return() | {"two-year": f"{Q4},2021-02-28,two-year,4"}, "different days"),
+        (a_return() | {"two-year": f"Q4 2020,{DAY},two-year,4"}, "Row 6, column quarter"),
+        ({"one": f"{Q4},{DAY},two-year,4"}, "has no row for antenatal, new-birth"),
+        (a_return(until="2021-04-01"), "not in the quarter"),
+        (a_return("2090-91 Q4", "2091-03-31"), "not come yet"),
+    ],
+)
+def test_a_return_that_cannot_be_right_is_told_by_row_and_column(
+    furnished, definitions, returns, lines, told
+):
+    answer = returns(lines)
+    assert answer.exit_code == 1
+    assert told in answer.output
+    assert reports(furnished, definitions) == []
+
+
+def test_a_return_that_covers_less_than_the_standing_one_is_refused(furnished, definitions, returns):
+    returns(a_return())
+    answer = returns(a_return(until="2021-03-30"))
+    assert "goes further into the quarter stands already" in answer.output
+    assert len(reports(furnished, definitions)) == 1
+
+
+def test_nobody_brings_another_boroughs_return(furnished, shell, definitions, returns):
+    elsewhere, visitor = made(shell, "administrator", SALFORD), made(shell, "health-visitor")
+    for account, borough in ((elsewhere, BURY), (visitor, BURY), ("nobody", BURY)):
+        assert returns(a_return(), account=account, borough=borough).exit_code == 2
+    assert returns(a_return(), borough=SALFORD).exit_code == 2
+    assert reports(furnished, definitions) == []

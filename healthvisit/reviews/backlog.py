@@ -1,17 +1,13 @@
 """A CSV of reviews from paper or an older system -> rows, and what is wrong with which row and column.
 
-One line is one review of one child. What is told of a fault names the row, the column and how to mend it, and never
-what stands there: it goes to a terminal and perhaps to a log. Text in, values out; the record is not asked.
+One line is one review of one child. Text in, values out; the record is not asked.
 
 What was written on paper and typed in later was not entered with the family: no row says that it was, and none is
 ever of capture class A (domain facts 8.2).
 """
 
-import csv
-import io
 import re
-import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -21,21 +17,15 @@ from typing import Any, NamedTuple
 from healthvisit.definitions import CANONICAL, Definitions
 from healthvisit.exact_json import JSON, dumps
 from healthvisit.programme import nhs_number
-from healthvisit.reviews import encounters
+from healthvisit.reviews import encounters, sheet
+from healthvisit.reviews.sheet import Fault
 
-MOST_BYTES = 5_000_000
-MOST_ROWS = 20_000
-MOST_CHARACTERS = 100
 # A contact in pregnancy is at most this long before birth, as the record itself has it.
 PREGNANCY = timedelta(weeks=44)
-# A spreadsheet takes a cell that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@")
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ./_:-]*")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _NUMBER = re.compile(r"[0-9]{1,3}(\.[0-9]{1,4})?")
-# What a spreadsheet makes of a long number, and of a day.
+# What a spreadsheet makes of a long number.
 _SHORTENED = re.compile(r"[0-9]+([.,][0-9]+)?[eE][+-]?[0-9]+|[0-9]+\.0+")
-_SERIAL = re.compile(r"[0-9]{5}(\.[0-9]+)?")
 _POSTCODE = re.compile(r"([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})")
 _SEXES = ("female", "male", "other", "unknown")
 FACE_TO_FACE = "face-to-face"
@@ -135,18 +125,6 @@ class Row:
         return sha256(dumps(self.json())).hexdigest()
 
 
-class Fault(NamedTuple):
-    """row: its number, the header being 1. column: its name, "" for the row as such."""
-
-    row: int
-    column: str
-    text: str
-
-
-class Unreadable(Exception):
-    """The file as such cannot be taken; nothing of it was looked at."""
-
-
 @dataclass(frozen=True)
 class Read:
     """A file: its rows that can be taken, and what is wrong with the others. digest: of its bytes."""
@@ -182,89 +160,27 @@ def _codes(column: Column, definitions: Definitions) -> Mapping[str, str]:
 
 
 def read(content: bytes, definitions: Definitions, *, on: date) -> Read:
-    """The rows of a file. on: today, after which nothing was done. Raises Unreadable."""
-    if len(content) > MOST_BYTES:
-        raise Unreadable(f"The file is larger than {MOST_BYTES} bytes: send it in parts.")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Unreadable("The file is not UTF-8: save it as “CSV UTF-8”.") from None
-    lines = _lines(text)
-    header = next(lines, [])
-    _refuse_header(header)
+    """The rows of a file. on: today, after which nothing was done. Raises sheet.Unreadable."""
     rows: list[Row] = []
     faults: list[Fault] = []
     seen: dict[str, int] = {}
-    for number, cells in enumerate(lines, start=2):
-        if number > MOST_ROWS + 1:
-            raise Unreadable(f"The file has more than {MOST_ROWS} rows: send it in parts.")
-        if not any(cells):
-            # A spreadsheet leaves such lines below its last one.
-            continue
-        found = list(_cell_faults(number, header, cells))
+    for number, cells, wrong in sheet.lines(content, _NAMES):
+        found = list(wrong)
         if not found:
-            row, found = _row(number, dict(zip(header, cells, strict=True)), definitions, on)
+            row, found = _row(number, cells, definitions, on)
             first = seen.setdefault(row.reference, number) if row else number
             if first != number:
-                found.append(
-                    Fault(
-                        number, "source_reference", f"It stands in row {first} too: give each review its own"
-                    )
-                )
+                told = f"It stands in row {first} too: give each review its own"
+                found.append(Fault(number, "source_reference", told))
             elif row is not None:
                 rows.append(row)
         faults += found
     return Read(sha256(content).hexdigest(), tuple(rows), tuple(faults))
 
 
-def _lines(text: str) -> Iterator[list[str]]:
-    read = csv.reader(io.StringIO(text, newline=""), strict=True)
-    try:
-        yield from read
-    except csv.Error:
-        raise Unreadable(f"Line {read.line_num} is no CSV: look at its quotation marks.") from None
-
-
-def _refuse_header(header: Sequence[str]) -> None:
-    if sorted(header) == sorted(_NAMES):
-        return
-    if len(header) == 1 and (";" in header[0] or "\t" in header[0]):
-        raise Unreadable("Its columns are not parted by commas: save it as “CSV UTF-8 (comma delimited)”.")
-    missing = [name for name in _NAMES if name not in header]
-    # A name of a column that is not ours may be anything, a child's name too: it is counted.
-    unknown = [str(at) for at, name in enumerate(header, start=1) if name not in _NAMES]
-    twice = [name for name in _NAMES if list(header).count(name) > 1]
-    told = [
-        f"{words} {', '.join(found)}"
-        for words, found in (("missing:", missing), ("twice:", twice), ("not known: number", unknown))
-        if found
-    ]
-    raise Unreadable(f"The columns of the first line are not those of the template; {'; '.join(told)}.")
-
-
-def _cell_faults(number: int, header: Sequence[str], cells: Sequence[str]) -> Iterator[Fault]:
-    if len(cells) != len(header):
-        yield Fault(
-            number,
-            "",
-            f"It has {len(cells)} cells and not {len(header)}: look at its commas and quotation marks",
-        )
-        return
-    for name, cell in zip(header, cells, strict=True):
-        if len(cell) > MOST_CHARACTERS:
-            yield Fault(number, name, f"It is longer than {MOST_CHARACTERS} characters")
-        elif any(unicodedata.category(letter)[0] == "C" for letter in cell):
-            yield Fault(
-                number, name, "It holds a character that is not shown, such as a line break: type it again"
-            )
-        elif cell.lstrip().startswith(_FORMULA):
-            yield Fault(number, name, "It begins as a formula does: take away the first character")
-
-
 def _row(
-    number: int, cells: Mapping[str, str], definitions: Definitions, on: date
+    number: int, given: Mapping[str, str], definitions: Definitions, on: date
 ) -> tuple[Row | None, list[Fault]]:
-    given = {name: unicodedata.normalize("NFC", " ".join(text.split())) for name, text in cells.items()}
     faults = [Fault(number, name, text) for name, text in _wrong(given, definitions)]
     if faults:
         return None, faults
@@ -303,7 +219,7 @@ def _wrong(given: Mapping[str, str], definitions: Definitions) -> Iterator[tuple
             yield column.name, f"It is none of {', '.join(_codes(column, definitions))}"
         elif column.name in _FIXED and text not in _FIXED[column.name]:
             yield column.name, f"It is none of {', '.join(_FIXED[column.name])}"
-        elif column.name in _DAYS and (told := _no_day(text)):
+        elif column.name in _DAYS and (told := sheet.no_day(text)):
             yield column.name, told
         elif column.name in _MEASURED and not _NUMBER.fullmatch(text):
             yield column.name, f"{column.meaning}: a number alone"
@@ -342,21 +258,6 @@ def _no_number(number: str) -> str:
     if len(number) < 10 and number.isdigit():
         return f"It has {len(number)} digits and not 10: a spreadsheet may have taken zeros from its front"
     return "It is no NHS number: ten digits, of which the last checks the others. Leave it empty if you are not sure"
-
-
-def _no_day(text: str) -> str | None:
-    if _SERIAL.fullmatch(text):
-        return "A spreadsheet has made a number of the day: format the column as text and write YYYY-MM-DD"
-    if not _DAY.fullmatch(text):
-        return "Write the day as YYYY-MM-DD: another order can be read as two days"
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        year = int(text[:4])
-        if text[5:] == "02-29" and year:
-            return f"{year} has no 29 February: ask for the true day, and do not choose one"
-        return "There is no such day"
-    return None
 
 
 def _holds_number(reference: str, number: str) -> bool:

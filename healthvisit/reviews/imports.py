@@ -23,8 +23,9 @@ from healthvisit.record.imported import Brought, Waiting
 from healthvisit.record.record import Record
 from healthvisit.record.search.string import folded
 from healthvisit.reviews import arrival, backlog, encounters, moves, scoring, timeline
-from healthvisit.reviews.backlog import Fault, Read, Row
+from healthvisit.reviews.backlog import Read, Row
 from healthvisit.reviews.reading import bodies
+from healthvisit.reviews.sheet import Fault
 
 # By these a review is known as imported, and from which file.
 IMPORTED = f"{CANONICAL}/Id/imported-review"

@@ -125,8 +125,22 @@ class _Completed(NamedTuple):
     capture: CaptureClass
 
 
+def held(record: Record, quarter: Quarter, borough: str, *, until: date) -> dict[str, Counts]:
+    """What the record itself holds of a borough's completed reviews of the quarter, to a day and with it, by review.
+    borough: slug."""
+    completed = _captured(record, quarter, until)[borough]
+    return {review: _counted(completed, review) for review in REVIEWS}
+
+
 def _boroughs(record: Record, quarter: Quarter, on: date) -> dict[str, _Borough]:
     """Every borough's completed reviews of the quarter, with what only its own return knows."""
+    standing = returns(record, quarter)
+    return {
+        slug: _reconciled(found, standing.get(slug)) for slug, found in _captured(record, quarter, on).items()
+    }
+
+
+def _captured(record: Record, quarter: Quarter, on: date) -> dict[str, list[_Completed]]:
     completed: dict[str, list[_Completed]] = {borough.slug: [] for borough in BOROUGHS}
     contacts = _contacts(record, quarter, on)
     forms = _forms(record, [each.encounter for each in contacts if each.has_form])
@@ -140,15 +154,14 @@ def _boroughs(record: Record, quarter: Quarter, on: date) -> dict[str, _Borough]
         )
         if found is not None:
             completed[each.borough].append(_Completed(each.review, each.on, found))
-    returns = _returns(record, quarter)
-    return {slug: _reconciled(found, returns.get(slug)) for slug, found in completed.items()}
+    return completed
 
 
 def _reconciled(completed: Sequence[_Completed], returned: JSON | None) -> _Borough:
     if returned is None:
         return _Borough({review: _counted(completed, review) for review in REVIEWS})
     until = date.fromisoformat(returned["period"]["end"][:10])
-    books = _returned(returned)
+    books = returned_counts(returned)
     counts = {}
     for review in REVIEWS:
         # What came after the return's last day is not in the borough's books yet, and takes nothing from
@@ -235,7 +248,7 @@ def is_complete(response: JSON, definitions: Definitions) -> bool:
 # The borough's own return
 
 
-def _returns(record: Record, quarter: Quarter) -> dict[str, JSON]:
+def returns(record: Record, quarter: Quarter) -> dict[str, JSON]:
     """Each borough's return that begins with the quarter: the one that goes furthest into it, then the
     newest.
     """
@@ -272,7 +285,8 @@ def reporter_of(report: JSON) -> str:
     return reference
 
 
-def _returned(report: JSON) -> dict[str, int]:
+def returned_counts(report: JSON) -> dict[str, int]:
+    """Completed reviews by review, as a borough's return has them."""
     return {
         coding["code"]: population["count"]
         for group in report.get("group", ())

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from healthvisit.reviews import backlog
+from healthvisit.reviews import backlog, sheet
 from tests import builders
 
 TODAY = builders.TODAY
@@ -79,12 +79,12 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(definitions):
         (a_file({}).replace(b"done_on", b"keyed_on", 1), "twice: keyed_on"),
         (a_file({}) + b'"never closed', "Line 3"),
         (b"", "missing"),
-        (b"x" * (backlog.MOST_BYTES + 1), "larger"),
-        (a_file({}) + b"," * 10 + b"\n" * backlog.MOST_ROWS + b"x", "more than"),
+        (b"x" * (sheet.MOST_BYTES + 1), "larger"),
+        (a_file({}) + b"," * 10 + b"\n" * sheet.MOST_ROWS + b"x", "more than"),
     ],
 )
 def test_a_file_that_is_none_is_refused_as_a_whole(definitions, content, told):
-    with pytest.raises(backlog.Unreadable, match=told) as refused:
+    with pytest.raises(sheet.Unreadable, match=told) as refused:
         backlog.read(content, definitions, on=TODAY)
     assert "Ashworth" not in str(refused.value)
 
