@@ -256,6 +256,23 @@ def test_a_child_of_another_borough_is_as_one_who_is_not_there(furnished, defini
     assert contacts(furnished, definitions, child) == []
 
 
+def test_who_leads_in_two_boroughs_brings_a_file_for_one(furnished, definitions, shell, brings):
+    words = ("--role", "team-lead", "--name", "Gemma", "--borough", BURY, "--borough", SALFORD)
+    account = shell("person", "add", *words).output.strip()
+    child = a_child(nhs_number=GOOD["nhs_number"], borough="salford").kept_in(furnished, definitions)
+    brings({}, account=account)
+    assert [(row.state, row.question) for row in rows(furnished)] == [("waiting", "no-child")]
+    assert contacts(furnished, definitions, child) == []
+
+
+def test_a_review_in_pregnancy_is_of_the_child_who_was_born(furnished, definitions, poppy, brings):
+    row = {"review": "antenatal", "done_on": "2018-12-20", "paper_recorded_on": "2018-12-20", "weight_kg": ""}
+    answer = brings(row | {"length_cm": ""})
+    assert answer.output.startswith("imported: 1;")
+    (encounter,) = contacts(furnished, definitions, poppy)
+    assert encounters.review_of(encounter) == "antenatal"
+
+
 def test_a_child_who_has_moved_away_is_not_written_for(furnished, definitions, brings):
     child = a_child(nhs_number=GOOD["nhs_number"], until="2020-06-01")
     # What the borough wrote of the child it goes on reading.
