@@ -68,7 +68,10 @@ OTHERS: dict[str, Says] = {
     "parents.children": Says("a parent's children", done=(200, 302)),
     "parents.progress": Says("one child's progress"),
     "parents.copy": Says("how to take a copy of what is shared of one child"),
-    "parents.copied_document": Says("what is shared of one child, as a FHIR document", "application/fhir+json"),
+    "parents.printed_copy": Says("what is shared of one child, to read and print", "application/pdf"),
+    "parents.copied_document": Says(
+        "what is shared of one child, as a FHIR document", "application/fhir+json"
+    ),
     "parents.seen": Says("on which days what kind of person looked at a child's record"),
     "commissioning.overview": Says("digitisation by borough", asked=("quarter",)),
     "commissioning.borough": Says("one borough over time"),

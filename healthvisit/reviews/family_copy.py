@@ -41,28 +41,34 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Contact:
-    """One contact, or one that was tried. on: None where it is not stated. outcome: None for one that is not over.
+class Found:
+    """findings: each thing that was written down, but the skills of an instrument. instruments: what the pages tell in
+    words of an instrument or of feeding, one for each Observation."""
 
-    findings: each thing that was written down; instruments: what the pages tell in words of an instrument or of
-    feeding, one for each Observation.
-    """
-
-    title: str
-    on: date | None
-    outcome: Outcome | None
     findings: tuple[Finding, ...]
     instruments: tuple[Results, ...]
 
 
 @dataclass(frozen=True)
+class Contact:
+    """One contact, or one that was tried. on: None where it is not stated. outcome: None for one that is not over."""
+
+    title: str
+    on: date | None
+    outcome: Outcome | None
+    found: Found
+
+
+@dataclass(frozen=True)
 class FamilyCopy:
-    """contacts: newest first. beside: what was written down at no contact that the reader is shown. resources: the
-    child, the contacts and the observations, as the reader is shown them."""
+    """names: those beside the one by which the child is called. contacts: newest first. beside: what was written down
+    at no contact that the reader is shown. resources: the child, the contacts and the observations, as the reader is
+    shown them."""
 
     timeline: Timeline
+    names: tuple[str, ...]
     contacts: tuple[Contact, ...]
-    beside: tuple[Finding, ...]
+    beside: Found
     resources: tuple[JSON, ...]
 
 
@@ -72,35 +78,26 @@ def of_child(record: Record, child_id: str, on: date) -> FamilyCopy:
     documents.copied(record, child_id)
     of_the_child = ("patient", f"Patient/{child_id}")
     every = [version.json() for version in record.each("Encounter", [of_the_child])]
-    contacts = sorted(
-        (each for each in every if each.get("status") != MISTAKE),
-        key=lambda each: encounters.happened_on(each) or date.min,
-        reverse=True,
-    )
+    contacts = [each for each in every if each.get("status") != MISTAKE]
     mistaken = {_key(each) for each in every if each.get("status") == MISTAKE}
-    observations = sorted(
-        (
-            body
-            for version in record.each("Observation", [of_the_child])
-            if (body := version.json()).get("status") != MISTAKE and _contact_of(body) not in mistaken
-        ),
-        key=lambda each: ownership.day_of(each) or date.min,
-    )
+    observations = [
+        body
+        for version in record.each("Observation", [of_the_child])
+        if (body := version.json()).get("status") != MISTAKE and _contact_of(body) not in mistaken
+    ]
+    newest_first = sorted(contacts, key=lambda each: encounters.happened_on(each) or date.min, reverse=True)
+    in_time = sorted(observations, key=lambda each: ownership.day_of(each) or date.min)
     shown = {_key(each) for each in contacts}
     words = _Words(record.definitions)
     return FamilyCopy(
         timeline.of_bodies(record, patient, contacts, observations, on),
+        tuple(timeline.name_of({"name": [each]}) for each in patient.get("name", ())[1:]),
         tuple(
-            _contact(each, [one for one in observations if _contact_of(one) == _key(each)], words)
-            for each in contacts
+            _contact(each, [one for one in in_time if _contact_of(one) == _key(each)], words)
+            for each in newest_first
         ),
-        tuple(
-            finding
-            for each in observations
-            if _contact_of(each) not in shown
-            for finding in words.findings(each)
-        ),
-        (patient, *contacts, *observations),
+        _found([each for each in in_time if _contact_of(each) not in shown], words),
+        (patient, *newest_first, *in_time),
     )
 
 
@@ -115,7 +112,7 @@ def document(record: Record, copy: FamilyCopy) -> bytes:
         for each in copy.resources
     }
     at = instants.text(instants.micros(record.at))
-    composed = [(uuid4().urn, _composition(copy, names, at))]
+    composed = [(uuid4().urn, _composition(copy, names, at, _Words(record.definitions)))]
     composed += [(names[_key(each)], _bound(each, names)) for each in copy.resources]
     return dumps(
         {
@@ -142,14 +139,20 @@ def _named(reference: str) -> str | None:
     return None if key is None else "/".join(key)
 
 
-def _contact(encounter: JSON, observations: Collection[JSON], words: "_Words") -> Contact:
-    results = [timeline.results_of([each], words.definitions.pack) for each in observations]
+def _contact(encounter: JSON, observations: Iterable[JSON], words: "_Words") -> Contact:
     return Contact(
         words.concept(next(iter(encounter.get("type", ())), {})) or "Contact",
         encounters.happened_on(encounter),
         encounters.outcome(encounter),
-        tuple(finding for each in observations for finding in words.findings(each)),
-        tuple(each for each in results if each.domains or each.feeding),
+        _found(observations, words),
+    )
+
+
+def _found(observations: Iterable[JSON], words: "_Words") -> Found:
+    every = [(each, timeline.results_of([each], words.definitions.pack)) for each in observations]
+    return Found(
+        tuple(finding for each, results in every if not results.domains for finding in words.findings(each)),
+        tuple(results for _, results in every if results.domains or results.feeding),
     )
 
 
@@ -238,13 +241,17 @@ def _led(value: Any, names: Mapping[str, str]) -> Any:
     return {name: seen for name, inner in value.items() if (seen := _led(inner, names)) is not None} or None
 
 
-def _composition(copy: FamilyCopy, names: Mapping[str, str], at: str) -> JSON:
+def _composition(copy: FamilyCopy, names: Mapping[str, str], at: str, words: _Words) -> JSON:
     """http://hl7.org/fhir/R4/composition.html"""
     child = copy.timeline.child
     title = f"Copy of the health visiting record of {child.name}"
     held = [f"{_day(each.on)}{each.title}: {each.outcome or 'not over'}" for each in copy.contacts]
-    findings = [*copy.beside, *(finding for contact in copy.contacts for finding in contact.findings)]
-    found = [f"{_day(each.on)}{each.name}: {each.value}" for each in findings]
+    found = [
+        f"{_day(each.on)}{each.name}: {each.value}"
+        for body in copy.resources
+        if body["resourceType"] == "Observation"
+        for each in words.findings(body)
+    ]
     sections = [
         _section("Contacts", held, [name for key, name in names.items() if key.startswith("Encounter/")]),
         _section(

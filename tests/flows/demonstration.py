@@ -37,6 +37,7 @@ from healthvisit.synthetic import demo
 from healthvisit.synthetic.seed import seed
 from tests import builders
 from tests.conftest import kept, serving
+from tests.pdf import Document
 
 BASE = "http://127.0.0.1:8000"
 FHIR = "application/fhir+json"
@@ -264,7 +265,8 @@ class Searched(FlaskClient):
         if kwargs.get("buffered") is False:
             answer.response = self._looked_through(answer, answer.response)
         else:
-            self._look(answer, answer.text)
+            is_pdf = answer.mimetype == "application/pdf"
+            self._look(answer, Document(answer.data).everything if is_pdf else answer.text)
         return answer
 
     def _looked_through(self, answer: TestResponse, blocks: Iterable[bytes]) -> Iterator[bytes]:

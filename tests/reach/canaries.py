@@ -23,6 +23,7 @@ from urllib.parse import unquote
 from healthvisit.accounts import keys
 from healthvisit.exact_json import JSON, dumps, loads
 from tests import builders
+from tests.pdf import Document
 from tests.reach import families, oracle
 from tests.reach.families import CANARY, PARENTS_SEE, Deed, Written
 from tests.reach.questions import Questions
@@ -55,6 +56,8 @@ def texts(body: bytes) -> Iterator[str]:
     """The text, and what it is when it is unpacked and unwrapped, in the ways in which such answers are wrapped."""
     if body[:2] == b"\x1f\x8b":
         body = zlib.decompressobj(wbits=31).decompress(body)
+    if body[:5] == b"%PDF-":
+        body = Document(body).everything.encode()
     plain = body.decode("utf-8", "replace")
     yield plain.lower()
     if "\\u" in plain:
@@ -218,6 +221,14 @@ class Search:
         )
         patients = [id_ for type_, id_ in sorted(told.versions) if type_ == "Patient"]
         ask([Asked(0, "GET", f"/fhir/Patient/{id_}/$everything") for id_ in patients])
+        if caller.role == "parent":
+            ask(
+                [
+                    Asked(0, "GET", f"/parents/children/{id_}/copy.{ending}", credential="cookie")
+                    for id_ in patients
+                    for ending in ("json", "pdf")
+                ]
+            )
         ask([Asked(0, "GET", f"/fhir/{type_}/_history", "_count=1000") for type_ in types])
         # Whoever asks by a word is told it again: of what is hidden only ids are asked for.
         known = Told(

@@ -5,6 +5,7 @@ import gzip
 
 import pytest
 
+from healthvisit import printing
 from tests.reach.canaries import Search, allowed, texts, words
 from tests.reach.families import canary, deeds, everything, first
 from tests.reach.served import CALLERS
@@ -28,6 +29,8 @@ def test_nobody_is_sent_a_word_that_is_not_for_them(tmp_path):
         lambda word: word.encode(),
         lambda word: word.upper().encode(),
         lambda word: gzip.compress(f"<p>{word}</p>".encode()),
+        lambda word: printing.pdf(f"<html lang=en><title>A page</title><p>{word}"),
+        lambda word: printing.pdf(f"<html lang=en><title>{word}</title><p>A page"),
         lambda word: "".join(f"\\u{ord(each):04x}" for each in word).encode(),
         lambda word: "".join(f"&#{ord(each)};" for each in word).encode(),
         lambda word: "".join(f"%{ord(each):02x}" for each in word).encode(),

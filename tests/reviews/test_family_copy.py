@@ -11,7 +11,7 @@ from healthvisit.record import record as the_record
 from healthvisit.record.errors import NotFound
 from healthvisit.record.tables import audit_event, resource
 from healthvisit.reviews import arrival, family_copy, timeline
-from healthvisit.reviews.family_copy import Finding
+from healthvisit.reviews.family_copy import Finding, Found
 from tests.builders import (
     LOINC,
     NOW,
@@ -356,7 +356,7 @@ def test_what_was_entered_in_error_is_left_out_with_all_that_was_found_there(
         noted(child, "A slip", valueInteger=3) | {"status": "entered-in-error"},
     )
     copy, bundle = taken(child)
-    assert (copy.contacts, copy.beside) == ((), ())
+    assert (copy.contacts, copy.beside) == ((), Found((), ()))
     assert [body["resourceType"] for body in resources_of(bundle)] == ["Composition", "Patient"]
     assert [section["title"] for section in bundle["entry"][0]["resource"]["section"]] == [
         "What is not in this copy"
@@ -374,14 +374,14 @@ def test_what_was_found_at_a_contact_that_is_not_shared_names_no_contact(
     )
     copy, bundle = taken(child)
     assert copy.contacts == ()
-    assert [finding.value for finding in copy.beside] == ["12.40\N{NO-BREAK SPACE}kg"]
+    assert [finding.value for finding in copy.beside.findings] == ["12.40\N{NO-BREAK SPACE}kg"]
     assert "encounter" not in resources_of(bundle)[2]
 
 
 def test_everything_that_was_written_down_is_said_in_words(poppy, taken):
     copy, _ = taken(poppy)
     day = date(2021, 2, 3)
-    assert copy.beside == (
+    assert copy.beside.findings == (
         Finding("Slept through the night", "Nothing", date(2020, 5, 1)),
         Finding("Smiles", "Yes", day),
         Finding("Crawls", "No", day),
@@ -405,12 +405,11 @@ def test_contacts_stand_newest_first_with_how_they_ended_and_what_was_found(popp
         ("New birth visit", date(2019, 1, 27), "completed"),
     ]
     two_year, *_, new_birth = copy.contacts
-    assert [finding.name for finding in two_year.findings][:1] == ["Weight"]
-    assert len(two_year.findings) == 6
-    (instrument,) = two_year.instruments
+    assert [finding.name for finding in two_year.found.findings] == ["Weight"]
+    (instrument,) = two_year.found.instruments
     assert [domain.zone for domain in instrument.domains][:2] == ["below", "on-schedule"]
-    assert [finding.value for finding in new_birth.findings] == ["3.400\N{NO-BREAK SPACE}kg"]
-    assert new_birth.instruments == ()
+    assert [finding.value for finding in new_birth.found.findings] == ["3.400\N{NO-BREAK SPACE}kg"]
+    assert new_birth.found.instruments == ()
 
 
 def test_the_copy_and_the_page_say_the_same_of_reviews_and_growth(poppy, taken, furnished, definitions):

@@ -81,10 +81,11 @@ class NextReview:
 
 @dataclass(frozen=True)
 class Result:
-    """What one review found, each skill in one group of words; points: (skill, points in words)."""
+    """What one contact found, each skill in one group of words; points: (skill, points in words). on: None where no
+    day is stated."""
 
     title: str
-    on: date
+    on: date | None
     is_practice: bool
     strengths: tuple[str, ...]
     to_practise: tuple[str, ...]
@@ -92,6 +93,20 @@ class Result:
     not_compared: tuple[str, ...]
     points: tuple[tuple[str, str], ...]
     feeding: str | None
+
+    @classmethod
+    def of(cls, title: str, on: date | None, results: Results) -> Self:
+        return cls(
+            title,
+            on,
+            results.practice is not None,
+            _skills(results, "on-schedule"),
+            _skills(results, "monitor"),
+            _skills(results, "below"),
+            _skills(results, "not-classified"),
+            tuple((_skill(each).capitalize(), _points(each)) for each in results.domains),
+            _feeding(results),
+        )
 
 
 @dataclass(frozen=True)
@@ -104,12 +119,15 @@ class ReviewLine:
 
 @dataclass(frozen=True)
 class GrowthChart:
-    """sentence: where the newest point stands. wide, narrow: the same chart for two widths of page."""
+    """sentence: where the newest point stands. wide, narrow: the same chart for two widths of page; curve, told: what
+    it is drawn of, and what it says to whoever does not see it."""
 
     title: str
     sentence: str
     wide: Markup
     narrow: Markup
+    curve: Curve
+    told: growth_chart.Words
 
 
 @dataclass(frozen=True)
@@ -173,7 +191,7 @@ class Progress:
             is_over,
             None if timeline.next is None else _next(timeline.next),
             tuple(
-                _result(title, on, results)
+                Result.of(title, on, results)
                 for on, title, results in done
                 if results.domains or _feeding(results)
             ),
@@ -221,20 +239,6 @@ def _when(review: Review) -> str:
         case "not-applicable":
             return review.reason
     return _window(review)
-
-
-def _result(title: str, on: date, results: Results) -> Result:
-    return Result(
-        title,
-        on,
-        results.practice is not None,
-        _skills(results, "on-schedule"),
-        _skills(results, "monitor"),
-        _skills(results, "below"),
-        _skills(results, "not-classified"),
-        tuple((_skill(each).capitalize(), _points(each)) for each in results.domains),
-        _feeding(results),
-    )
 
 
 def _skills(results: Results, zone: str) -> tuple[str, ...]:
@@ -310,6 +314,8 @@ def _chart(child: Child, curve: Curve) -> GrowthChart:
         sentence,
         growth_chart.drawn(curve, told, name=f"wide-{curve.measure}", width=920, height=440),
         growth_chart.drawn(curve, told, name=f"narrow-{curve.measure}", width=352, height=400),
+        curve,
+        told,
     )
 
 
