@@ -3,13 +3,15 @@
 So do the counts of a borough's own books, which are its return.
 """
 
+from datetime import date
+
 import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
 
 from healthvisit.cli import main
 from healthvisit.programme.dates import Quarter
-from healthvisit.programme.digitisation import capture_class
+from healthvisit.programme.digitisation import Counts, capture_class
 from healthvisit.record import record as the_record
 from healthvisit.record.tables import audit_event, imported_row, resource
 from healthvisit.reviews import encounters
@@ -118,6 +120,29 @@ def test_a_row_becomes_a_review_that_says_where_it_comes_from(furnished, definit
         encounter["id"],
         lead,
     )
+
+
+@pytest.mark.parametrize(
+    ("review", "mode", "counted"),
+    [
+        ("one-year", "transcribed", Counts(B=1)),
+        ("one-year", "document", Counts(C=1)),
+        ("one-year", "paper-only", Counts(D=1)),
+        ("one-year", "unknown", Counts(U=1)),
+        # Its form asks how the child is fed, which no column tells.
+        ("six-to-eight-week", "transcribed", Counts(C=1)),
+    ],
+)
+def test_what_comes_from_paper_is_counted_and_never_as_entered_with_the_family(
+    furnished, definitions, poppy, brings, review, mode, counted
+):
+    brings({"review": review, "capture_mode": mode, "weight_kg": "", "length_cm": ""})
+    quarter = Quarter.of(date(2020, 1, 20))
+    with the_record.opened(
+        furnished, builders.a_requester("service"), definitions=definitions, at=builders.NOW
+    ) as record:
+        found = quarters.held(record, quarter, "bury", until=quarter.last_on)
+    assert found[review] == counted
 
 
 def test_a_dry_run_tells_of_each_row_and_changes_nothing(furnished, definitions, poppy, brings):

@@ -119,6 +119,12 @@ def test_who_leads_says_which_child_it_is_and_the_review_is_in_the_record_once(
     assert review["period"]["start"] == "2021-02-10"
     (row,) = rows(demonstration)
     assert (row.state, row.content, row.encounter) == ("imported", None, review["id"])
+    # The team's tablet and its page take it as a review that was done; parents are told nothing of it.
+    carried = demonstration.tablet("bury").read("/tablet/caseload")["children"]
+    assert child["id"] in {each["patient"]["id"] for each in carried}
+    page = shown(lead.get(f"/staff/children/{child['id']}"))
+    assert "10 February 2021" in page
+    assert "released-at" not in str(review)
     # Again, by the page that is still open, and by the same file.
     assert lead.get(address).status_code == 409
     token = form_token(lead.get("/staff/imports").text)
