@@ -530,26 +530,31 @@ class Writer:
             if writing.before is not None and writing.before.restricted != writing.owned.restricted
         }
         for child_rid in sorted(child for child in children if child is not None):
-            standing: dict[Key, tuple[int, bool]] = {}
-            papers: dict[Key, frozenset[Key]] = {}
-            marked = []
-            for row in self.connection.execute(_PAPERS_OF, {"child": child_rid}):
-                key, body = (row.type, row.id), loads(row.body)
-                named: list[str] = []
-                references.rewritten(body, {}, named)
-                standing[key], papers[key] = (row.rid, row.restricted), ownership.about(body, named)
-                if ownership.is_marked(body):
-                    marked.append(key)
-            # What is about a paper that is not seen here stays as it is: that paper can be restricted.
-            kept = [key for key, (_, was) in standing.items() if was and papers[key] - papers.keys()]
-            found = ownership.restricted(papers, [*marked, *kept])
-            changed = [
-                {"changed": rid, "is_restricted": key in found}
-                for key, (rid, was) in standing.items()
-                if was != (key in found)
-            ]
-            if changed:
-                self.connection.execute(_RESTRICTED_NOW, sorted(changed, key=lambda each: each["changed"]))
+            # Papers that another borough wrote, and those that are hidden from the writer, are marked too.
+            with opening(self.connection, within.MARKING):
+                self._spread_over(child_rid)
+
+    def _spread_over(self, child_rid: int) -> None:
+        standing: dict[Key, tuple[int, bool]] = {}
+        papers: dict[Key, frozenset[Key]] = {}
+        marked = []
+        for row in self.connection.execute(_PAPERS_OF, {"child": child_rid}):
+            key, body = (row.type, row.id), loads(row.body)
+            named: list[str] = []
+            references.rewritten(body, {}, named)
+            standing[key], papers[key] = (row.rid, row.restricted), ownership.about(body, named)
+            if ownership.is_marked(body):
+                marked.append(key)
+        # What is about a paper that was deleted stays as it is: that paper can have been restricted.
+        kept = [key for key, (_, was) in standing.items() if was and papers[key] - papers.keys()]
+        found = ownership.restricted(papers, [*marked, *kept])
+        changed = [
+            {"changed": rid, "is_restricted": key in found}
+            for key, (rid, was) in standing.items()
+            if was != (key in found)
+        ]
+        if changed:
+            self.connection.execute(_RESTRICTED_NOW, sorted(changed, key=lambda each: each["changed"]))
 
     def _mark(self, writings: Sequence[Writing]) -> None:
         """All that the record has of a child is as sensitive as its Patient, and is searched by what is shown."""

@@ -153,6 +153,22 @@ def test_that_something_restricted_refers_to_a_paper_is_not_told_by_refusing_to_
     assert said == [204, 409, 204]
 
 
+def test_what_another_borough_wrote_about_it_before_is_restricted_with_it_and_no_longer(demonstration, bury):
+    salford, lead = demonstration.staff_app("salford"), demonstration.staff_app("safeguarding-lead")
+    patient = located(salford.post("/fhir/Patient", builders.a_patient()))
+    encounter = located(salford.post("/fhir/Encounter", builders.an_encounter(patient)))
+    weight = located(salford.post("/fhir/Observation", builders.an_observation(patient, encounter=encounter)))
+    taken_up_in_bury(demonstration, patient)
+    for label, of_weight in (("R", 404), ("N", 200)):
+        body = bury.read(f"/fhir/{encounter}")
+        version = body["meta"]["versionId"]
+        answer = bury.put(f"/fhir/{encounter}", marked(body, label), If_Match=f'W/"{version}"')
+        assert answer.status_code == 200, answer.text
+        assert bury.get(f"/fhir/{encounter}").status_code == 200
+        assert bury.get(f"/fhir/{weight}").status_code == of_weight
+        assert lead.get(f"/fhir/{weight}").status_code == 200
+
+
 def test_what_is_about_a_restricted_paper_is_restricted_with_it_and_no_longer(demonstration, bury, child):
     system = demonstration.system()
     flag = located(bury.post("/fhir/Flag", a_flag(child)))
