@@ -249,15 +249,15 @@ class _History:
         found = self._exchanges.get(key)
         if found is None:
             ways = [_steps(name, place) for name, place in zip(key, self._names, strict=True)]
-            found = self._exchanges[key] = [
-                tuple(self._corner(corner) for corner in product(*steps)) for steps in product(*ways)
-            ]
+            found = self._exchanges[key] = [self._exchange(steps) for steps in product(*ways)]
         return found
 
-    def _corner(self, corner: tuple[tuple[str, int], ...]) -> tuple[Key, int]:
+    def _exchange(self, steps: Iterable[tuple[tuple[str, int], ...]]) -> _Exchange:
+        corners: list[tuple[Key, int]] = [((), 1)]
+        for step in steps:
+            corners = [((*key, name), sign * way) for key, sign in corners for name, way in step]
         # A large table has a hundred thousand exchanges of few corners: each is kept once.
-        signed = tuple(name for name, _ in corner), prod(sign for _, sign in corner)
-        return self._corners.setdefault(signed, signed)
+        return tuple(self._corners.setdefault(corner, corner) for corner in corners)
 
     def _open_to(self, at: int, key: Key) -> list[_Exchange]:
         """The exchanges of a key that a version does not rule out by what it shows."""
