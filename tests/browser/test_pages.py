@@ -44,7 +44,7 @@ def test_the_commissioners_pages(browse, size):
 @pytest.mark.parametrize("size", SIZES)
 def test_the_pages_of_those_who_lead(browse, size):
     page = browse.signed_in("team-lead", "/staff/moves", size)
-    for path in ("moves", "open", "openings", "openings/refused", "endings", "imports"):
+    for path in ("moves", "open", "openings", "openings/refused", "endings", "imports", "figures"):
         page.goto(f"{browse.address}/staff/{path}")
         assert violations(page) == [], path
         assert not is_wider_than_the_screen(page), path

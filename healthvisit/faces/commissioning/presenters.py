@@ -15,6 +15,7 @@ from markupsafe import Markup
 from healthvisit.definitions import CANONICAL, Definitions
 from healthvisit.faces.commissioning import chart
 from healthvisit.faces.layout import words
+from healthvisit.programme import forecast as forecasts
 from healthvisit.programme.boroughs import BOROUGHS, Borough
 from healthvisit.programme.dates import Quarter
 from healthvisit.programme.digitisation import TARGET, TARGET_ON
@@ -40,6 +41,12 @@ _REASONS = {
 _PROVISIONAL = {
     "open-quarter": "It is provisional: the quarter had not ended.",
     "partial-return": "It is provisional: a return covers only part of the quarter.",
+}
+_TARGET_QUARTER = Quarter.of(TARGET_ON)
+_NO_FORECAST = {
+    "too-few-quarters": f"Fewer than {words.in_words(forecasts.FEWEST)} final quarters have a share.",
+    "none-or-all": "A quarter stands at none or at all, and no forecast can begin there.",
+    "already-counted": f"{words.quarter(_TARGET_QUARTER)} is counted.",
 }
 _REVIEWS = {
     "antenatal": "Antenatal",
@@ -105,6 +112,7 @@ class Overview:
     missing: str = ""
     rows: tuple[Row, ...] = ()
     trend_sentence: str = ""
+    forecast: str = ""
     trend_rows: tuple[Row, ...] = ()
     chart_wide: Markup | None = None
     chart_narrow: Markup | None = None
@@ -125,6 +133,7 @@ class Overview:
             _missing(here),
             tuple(Row.of(each.name, _of(here, each), gss=each.gss) for each in BOROUGHS),
             _trend_sentence(figures),
+            forecast_sentence([(each.quarter, each.whole) for each in figures]),
             tuple(Row.of(str(each.quarter), each.whole, line=each.line) for each in reversed(figures)),
             chart.drawn(trend, name="wide", width=920, height=400),
             chart.drawn(trend, name="narrow", width=352, height=340),
@@ -141,6 +150,7 @@ class BoroughPage:
     dates: str
     rows: tuple[Row, ...]
     reviews: tuple[Row, ...]
+    forecast: str = ""
 
     @classmethod
     def of(cls, figures: Sequence[QuarterFigures], borough: Borough) -> Self:
@@ -160,6 +170,7 @@ class BoroughPage:
             f"Counted on {words.day(area.frozen_at.date())}.",
             tuple(Row.of(str(each.quarter), area, line=each.line) for each, area in found),
             tuple(_review_row(_REVIEWS[code], figure) for code, figure in area.reviews.items()),
+            forecast_sentence([(each.quarter, _of(each, borough)) for each in figures]),
         )
 
 
@@ -199,6 +210,27 @@ def definitions(known: Definitions) -> tuple[tuple[str, str], ...]:
             "Straight line",
             "From Greater Manchester's share in the first quarter that has one, to 100% on 31 March 2021. "
             "What is shown is where it stands on the quarter's last day.",
+        ),
+        (
+            "Forecast",
+            "The newest final share, carried on by the mean step of the last "
+            f"{words.in_words(forecasts.FEWEST)} to {words.in_words(forecasts.MOST)} final shares (of their "
+            "logits, so that it stays below 100%), with the 95% interval that such steps leave. It knows nothing of "
+            "what is planned: when tablets come to a borough, its share leaves its path.",
+        ),
+        (
+            "By provider",
+            "This record knows one service for each borough, so a borough's share is its provider's.",
+        ),
+        (
+            "By month",
+            "Not assessable: a borough's return tells of a whole quarter, so what was done on paper is not known "
+            "month by month.",
+        ),
+        (
+            "By stage of the Greater Manchester pathway",
+            "Not assessable: returns count the statutory reviews, whose ages are not those of the stages, so what "
+            "was done on paper is not known stage by stage.",
         ),
         (
             "Withheld",
@@ -305,6 +337,28 @@ def _trend_sentence(figures: Sequence[QuarterFigures]) -> str:
     if first == last:
         return f"The straight line begins in {first}, with {words.rate(was)} recorded digitally."
     return f"Greater Manchester went from {words.rate(was)} in {first} to {words.rate(is_now)} in {last}."
+
+
+def forecast_sentence(figures: Sequence[tuple[Quarter, Area | None]]) -> str:
+    """Where the share of the target's quarter may stand, or why that is not assessable. figures: earliest first."""
+    final = [
+        (quarter, area.digitisation.rate)
+        for quarter, area in figures
+        if area is not None and area.provisional is None and area.digitisation.rate is not None
+    ]
+    found = forecasts.forecast(final, _TARGET_QUARTER)
+    if isinstance(found, forecasts.NotAssessable):
+        return f"Forecast: not assessable. {_NO_FORECAST[found.reason]}"
+    return (
+        f"Forecast for {words.quarter(_TARGET_QUARTER)}: {_about(found.share)} recorded digitally, if it goes on as in "
+        f"the last {words.in_words(found.quarters)} final quarters that have a share. 95% interval: {_about(found.low)} "
+        f"to {_about(found.high)}."
+    )
+
+
+def _about(share: float) -> str:
+    """A forecast is never all and never none."""
+    return words.rate(Fraction(min(max(share, 1e-6), 1 - 1e-6)))
 
 
 def _of(here: QuarterFigures, borough: Borough) -> Area | None:

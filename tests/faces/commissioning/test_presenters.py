@@ -134,3 +134,48 @@ def test_the_definitions_on_the_page_are_those_of_the_published_measure(definiti
     assert found["Recorded digitally"] in published
     assert found["Reviews done"] in published
     assert "team did it" in found["Which borough"]
+
+
+def rising(*shares, **of):
+    """Quarters before 2020-21 Q4 with these shares of a hundred."""
+    quarters = [Q3]
+    while len(quarters) < len(shares):
+        quarters.append(quarters[-1].previous)
+    return [
+        a_quarter(quarter, every=(share, 100), **of)
+        for quarter, share in zip(reversed(quarters), shares, strict=True)
+    ]
+
+
+def test_where_greater_manchester_goes_is_said_with_how_sure_that_is():
+    said = page(*rising(10, 14, 13, 20, 19)).forecast
+    assert said == (
+        "Forecast for January to March 2021 (2020-21 Q4): 22.0% recorded digitally, if it goes on as in the last "
+        "five final quarters that have a share. 95% interval: 8.7% to 45.7%."
+    )
+
+
+def test_the_open_quarter_and_a_share_that_is_not_known_are_no_part_of_a_forecast():
+    open_quarter = a_quarter(Q4, every=(90, 100), provisional="open-quarter")
+    found = rising(10, 14, 13, 20, 19)
+    assert page(*found, open_quarter).forecast == page(*found).forecast
+    silent = a_quarter(rising(1, 1, 1, 1, 1, 1)[0].quarter, wigan=NO_RETURN)
+    assert page(silent, *found).forecast == page(*found).forecast
+
+
+def test_without_a_forecast_the_page_says_why():
+    assert page(*rising(10, 14, 13, 20)).forecast == (
+        "Forecast: not assessable. Fewer than five final quarters have a share."
+    )
+    assert "no forecast can begin there" in page(*rising(10, 14, 13, 20, 100)).forecast
+    counted = a_quarter(Q4, every=(90, 100))
+    assert page(*rising(10, 14, 13, 20, 19), counted).forecast.endswith("(2020-21 Q4) is counted.")
+
+
+def test_each_borough_has_a_forecast_of_its_own():
+    found = rising(10, 14, 13, 20, 19, bury=(50, 100))
+    said = BoroughPage.of(found, BY_SLUG["bury"]).forecast
+    assert said.endswith(
+        "50.0% recorded digitally, if it goes on as in the last five final quarters that have a share. "
+        "95% interval: 50.0% to 50.0%."
+    )
