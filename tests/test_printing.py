@@ -130,8 +130,10 @@ def test_who_finds_others_printing_and_waiting_is_told_at_once(instead, monkeypa
     _until(began.exists)
     second.start()
     _until(lambda: not printing._places._value)
+    asked_at = time.monotonic()
     with pytest.raises(printing.Busy):
         printing.pdf(PAGE)
+    assert time.monotonic() - asked_at < printing.WAIT_S / 2
     # One prints at a time.
     assert began.read_text() == "1"
     end.touch()
