@@ -21,8 +21,8 @@ from healthvisit.reviews.national import Figure, Indicator
 
 NOT_ASSESSABLE = "Not assessable"
 GREATER_MANCHESTER = "Greater Manchester"
-# Quarters side by side: two years fit a tablet held upright.
-BESIDE = 8
+# Quarters side by side that fit a tablet held upright, whatever stands in them.
+BESIDE = 6
 
 # Why a figure is not assessable: beside it in a few words, and below in a sentence.
 _SHORT = {
