@@ -33,7 +33,6 @@ GRANTED = {
     "ended_care": _ADDED,
     "imported_row": "SELECT, INSERT,"
     " UPDATE (state, content, child_rid, encounter, settled_by, settled_at, reason)",
-    "frozen_counts": "SELECT",
     "child_identifier": "SELECT, INSERT, DELETE, UPDATE (held)",
     **dict.fromkeys(SEARCH, _MADE_AGAIN),
     "receipt": _ADDED,
@@ -322,8 +321,6 @@ POLICIES: dict[str, dict[str, str]] = {
         "INSERT": f"WITH CHECK ({_OF_AN_IMPORT})",
         "UPDATE": f"USING ({_OF_AN_IMPORT}) WITH CHECK ({_OF_AN_IMPORT})",
     },
-    # Small counts as they are: quarters are frozen by the owner's login, and no request asks for them.
-    "frozen_counts": {"SELECT": "USING (false)"},
     "child_identifier": {
         "SELECT": f"USING ({_OPENING} = 'numbers' OR {_OPENING} = 'glass' AND child_identifier.value = {_told('asked')}"
         f" OR {_within('child_identifier.child_rid')})",

@@ -184,18 +184,6 @@ imported_row = Table(
     Index(None, "borough", "state", "brought_at"),
 )
 
-# What was counted each time that figures were frozen, small counts and all (frozen.py). Rows are never changed.
-frozen_counts = Table(
-    "frozen_counts",
-    metadata,
-    Column("number", Rid, primary_key=True),  # in the order in which they were frozen
-    Column("name", Text, nullable=False),  # of the table that was counted
-    Column("period_from", Date, nullable=False),
-    Column("frozen_at", BigInteger, nullable=False),
-    Column("content", LargeBinary, nullable=False),  # JSON: frozen.Cell
-    Index(None, "name", "period_from"),
-)
-
 # An NHS number is one child's, as far as whoever gives it can see. Where a child out of their reach has it both are
 # held for a person to settle: telling would tell where a child is, or that there is one.
 child_identifier = Table(

@@ -3,11 +3,10 @@ http://hl7.org/fhir/R4/measurereport.html
 
 Two attributions, stated wherever the figures are shown (domain facts 8.2): a review counts for digitisation
 in the borough whose team did it, and for coverage in the borough that answers for the child on the quarter's
-last day. Counts are withheld when frozen (decision 16), so that no later reader can take them apart, nor set what was
-frozen before beside them.
+last day. Counts are withheld when frozen (decision 16), so that no later reader can take them apart.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -30,7 +29,6 @@ from healthvisit.programme.digitisation import (
     trajectory,
     with_return,
 )
-from healthvisit.record import frozen
 from healthvisit.record.record import Record
 from healthvisit.reviews import encounters, scoring, timeline
 from healthvisit.reviews.answers import Coding, by_link_id
@@ -70,36 +68,27 @@ def close(record: Record, quarter: Quarter, *, on: date, boroughs: Iterable[str]
     Returns the transaction-response. The requester is the service itself. Raises ValueError for a quarter to
     come.
     """
-    found = _found(record, quarter, on)
-    tables = _withheld(record, quarter, found)
-    written = _reports(record, quarter, found, tables, boroughs, is_open=on <= quarter.last_on)
     entries = [
-        {"resource": report, "request": {"method": "POST", "url": "MeasureReport"}} for report in written
+        {"resource": report, "request": {"method": "POST", "url": "MeasureReport"}}
+        for report in reports(record, quarter, on, boroughs)
     ]
     answer: JSON = record.transact({"resourceType": "Bundle", "type": "transaction", "entry": entries})
-    for table in tables:
-        if table.is_new:
-            frozen.keep(record, table.name, quarter.first_on, table.cells())
     return answer
 
 
-def reports(record: Record, quarter: Quarter, on: date, *, before: datetime | None = None) -> Iterator[JSON]:
+def reports(
+    record: Record, quarter: Quarter, on: date, boroughs: Iterable[str] | None = None
+) -> Iterator[JSON]:
     """The reports as `close` writes them, counted on a day from the rows as they stand now; nothing is written.
 
-    before: what was frozen before this instant is what may have told of them; all of it unless stated.
     Raises ValueError for a quarter to come.
     """
-    found = _found(record, quarter, on)
-    tables = _withheld(record, quarter, found, before=before)
-    return _reports(record, quarter, found, tables, None, is_open=on <= quarter.last_on)
-
-
-def _found(record: Record, quarter: Quarter, on: date) -> dict[str, _Borough]:
     if quarter.first_on > on:
         raise ValueError(f"{quarter} has not begun")
     found = _boroughs(record, quarter, on)
     _add_coverage(record, quarter, found, min(quarter.last_on, on))
-    return found
+    wanted = None if boroughs is None else set(boroughs)
+    return _reports(record, quarter, found, wanted, is_open=on <= quarter.last_on)
 
 
 def organization(borough: str) -> str:
@@ -353,88 +342,36 @@ def answering(record: Record, patients: tuple[str, str], on: date) -> dict[str, 
     return found
 
 
-# What may be shown
-
-
-class _Table(NamedTuple):
-    """Counts that are withheld together. shown: those and their totals, None where withheld. is_new: not as it was
-    frozen last."""
-
-    name: str
-    counts: Mapping[disclosure.Key, int]
-    shown: Mapping[disclosure.Key, int | None]
-    is_new: bool = False
-
-    def cells(self) -> list[frozen.Cell]:
-        return [
-            frozen.Cell(key, count, self.shown[key] is None)
-            for key, count in sorted(disclosure.with_totals(self.counts).items())
-        ]
-
-
-def _withheld(
-    record: Record, quarter: Quarter, found: Mapping[str, _Borough], *, before: datetime | None = None
-) -> tuple[_Table, _Table]:
-    """Classes by borough and review, of the boroughs with a return, and coverage by borough."""
-    classes: dict[disclosure.Key, int] = {
-        (slug, review, class_): getattr(each.counts[review], class_)
-        for slug, each in found.items()
-        if each.covered_until is not None
-        for review in REVIEWS
-        for class_ in CLASSES
-    }
-    covered: dict[disclosure.Key, int] = {
-        (slug, done): count
-        for slug, each in found.items()
-        for done, count in (
-            ("completed", each.coverage.completed),
-            ("not", each.coverage.due - each.coverage.completed),
-        )
-    }
-    return (
-        _table(record, quarter, "digitisation", classes, lambda key: key[2] in ("A", ALL), before),
-        _table(record, quarter, "coverage", covered, lambda key: key[1] != "not", before),
-    )
-
-
-def _table(
-    record: Record,
-    quarter: Quarter,
-    name: str,
-    counts: Mapping[disclosure.Key, int],
-    keep: Callable[[disclosure.Key], bool],
-    before: datetime | None,
-) -> _Table:
-    if not counts:
-        return _Table(name, counts, {})
-    earlier = [
-        disclosure.Frozen(
-            {cell.of: cell.counted for cell in cells if ALL not in cell.of},
-            {cell.of: None if cell.is_withheld else cell.counted for cell in cells},
-        )
-        for cells in frozen.earlier(record, name, quarter.first_on, before=before)
-    ]
-    if earlier and earlier[-1].counts == counts:
-        return _Table(name, counts, earlier[-1].shown)
-    return _Table(name, counts, disclosure.withhold(counts, keep=keep, earlier=earlier), is_new=True)
-
-
 # The reports
 
 
 def _reports(
-    record: Record,
-    quarter: Quarter,
-    found: Mapping[str, _Borough],
-    tables: tuple[_Table, _Table],
-    boroughs: Iterable[str] | None,
-    *,
-    is_open: bool,
+    record: Record, quarter: Quarter, found: Mapping[str, _Borough], wanted: set[str] | None, *, is_open: bool
 ) -> Iterator[JSON]:
-    classes, covered = (table.shown for table in tables)
-    wanted = set(found if boroughs is None else boroughs)
+    assessable = {slug: each for slug, each in found.items() if each.covered_until is not None}
+    classes = disclosure.withhold(
+        {
+            (slug, review, class_): getattr(each.counts[review], class_)
+            for slug, each in assessable.items()
+            for review in REVIEWS
+            for class_ in CLASSES
+        }
+        or {("none", "none", "none"): 0},
+        keep=lambda key: key[2] in ("A", ALL),
+    )
+    covered = disclosure.withhold(
+        {
+            (slug, done): count
+            for slug, each in found.items()
+            for done, count in (
+                ("completed", each.coverage.completed),
+                ("not", each.coverage.due - each.coverage.completed),
+            )
+        },
+        keep=lambda key: key[1] != "not",
+    )
     for slug, each in found.items():
-        if slug in wanted:
+        if wanted is None or slug in wanted:
             yield _report(
                 record, quarter, slug, organization(slug), [each], classes, covered, is_open=is_open
             )

@@ -1,11 +1,12 @@
 """The numbers of a frozen quarter counted again from the rows of the record, and which of them differ.
 
-Nothing is written. Each report is counted as on the day on which it was frozen, from the rows as they stand now, and
-withheld beside what had been frozen before it: what came or was mended after that day makes a difference, and so does
-a report that was altered. Counts are compared as they are published: what is withheld stays so here.
+Nothing is written. Each report is counted as on the day on which it was frozen, from the rows as they stand now: what
+came or was mended after that day makes a difference, and so does a report that was altered. Counts are compared as
+they are published: what is withheld stays so here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -42,16 +43,9 @@ def of_quarter(record: Record, quarter: Quarter) -> Compared:
     """Every number of the quarter's standing reports against the rows. numbers is 0 where none is frozen."""
     standing = _standing(record, quarter)
     numbers, differences = 0, []
-    for at in sorted({quarters.dated(report) for report in standing.values()}):
-        on = at.astimezone(LONDON).date()
-        again = {
-            _key(report): report
-            for report in (
-                *quarters.reports(record, quarter, on, before=at),
-                *national.reports(record, quarter, on),
-            )
-        }
-        for key in sorted(key for key, report in standing.items() if quarters.dated(report) == at):
+    for on in sorted({_frozen_on(report) for report in standing.values()}):
+        again = {_key(report): report for count in _COUNTS for report in count(record, quarter, on)}
+        for key in sorted(key for key, report in standing.items() if _frozen_on(report) == on):
             frozen, now = _numbers(standing[key]), _numbers(again[key])
             numbers += len(frozen)
             differences += [
@@ -60,6 +54,9 @@ def of_quarter(record: Record, quarter: Quarter) -> Compared:
                 if frozen.get((group, number)) != now.get((group, number))
             ]
     return Compared(numbers, differences)
+
+
+_COUNTS: tuple[Callable[[Record, Quarter, date], Iterable[JSON]], ...] = (quarters.reports, national.reports)
 
 
 def _standing(record: Record, quarter: Quarter) -> dict[tuple[str, str], JSON]:
@@ -81,6 +78,10 @@ def _standing(record: Record, quarter: Quarter) -> dict[tuple[str, str], JSON]:
 
 def _key(report: JSON) -> tuple[str, str]:
     return report["measure"].partition("|")[0], quarters.reporter_of(report)
+
+
+def _frozen_on(report: JSON) -> date:
+    return quarters.dated(report).astimezone(LONDON).date()
 
 
 def _numbers(report: JSON) -> dict[tuple[str, str], int | str]:

@@ -90,7 +90,7 @@ def waiting(browser):
 def sent(browser, address, where, **form):
     page = browser.get(address).text
     row = address.rpartition("/")[2]
-    return browser.post(f"/staff/imports/{where}", data={"row": row, "csrf_token": form_token(page), **form})
+    return browser.post(f"/staff/imports/rows/{where}", data={"row": row, "csrf_token": form_token(page), **form})
 
 
 def reviews(app, child):
@@ -220,7 +220,7 @@ def test_who_leads_elsewhere_sees_and_decides_nothing(demonstration, lead, broug
     brought(of(child))
     (address,) = waiting(lead)
     assert waiting(elsewhere) == []
-    missing = elsewhere.get(f"/staff/imports/{NEVER}")
+    missing = elsewhere.get(f"/staff/imports/rows/{NEVER}")
     assert elsewhere.get(address).status_code == missing.status_code == 404
     assert elsewhere.get(address).data == missing.data
     token = form_token(elsewhere.get("/staff/moves").text)
@@ -231,7 +231,7 @@ def test_who_leads_elsewhere_sees_and_decides_nothing(demonstration, lead, broug
         "reason": "wrong-in-source",
     }
     answers = [
-        elsewhere.post(f"/staff/imports/{where}", data=form) for where in ("accepted", "refused", "aside")
+        elsewhere.post(f"/staff/imports/rows/{where}", data=form) for where in ("accepted", "refused", "aside")
     ]
     assert [each.status_code for each in answers] == [404, 404, 404]
     assert [row.state for row in rows(demonstration)] == ["waiting"]
@@ -254,4 +254,4 @@ def test_a_child_of_another_borough_is_no_candidate_and_not_found_by_number(
 def test_the_page_is_for_those_who_lead(demonstration, name):
     browser = demonstration.browser(name)
     assert browser.get("/staff/imports").status_code == 403
-    assert browser.get(f"/staff/imports/{NEVER}").status_code == 403
+    assert browser.get(f"/staff/imports/rows/{NEVER}").status_code == 403

@@ -78,8 +78,6 @@ class _Reader:
             (row, column, times) for row, terms in enumerate(self.rows) for column, times in terms.items()
         ]
         row, column, times = zip(*places, strict=True) if places else ((), (), ())
-        # What is so fits what was published: one history is known to the audit before it asks.
-        self.truth = np.array([truths[at][cell] for at, cell in self.column], dtype=int)
         self.matrix = csr_array((times, (row, column)), shape=(len(self.rows), len(self.column)), dtype=int)
 
     @staticmethod
@@ -172,7 +170,6 @@ class _Reader:
                 if len(seen[each]) >= FEWEST:
                     open_.discard(each)
 
-        look(self.truth)
         # One history tells of every cell: many are pulled at once, now up, now down.
         draw = random.Random(len(wanted))
         quiet = 0

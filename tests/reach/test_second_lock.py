@@ -520,21 +520,6 @@ def test_what_a_paper_says_is_for_staff_of_the_borough_that_brought_it(world):
         assert changed.rowcount == 0
 
 
-def test_small_counts_as_they_were_frozen_are_seen_by_nobody_who_asks(world):
-    row = "INSERT INTO frozen_counts (name, period_from, frozen_at, content) VALUES ('coverage', '2021-01-01', 0, 'x')"
-    with world.database.writing() as connection:
-        connection.exec_driver_sql(row)
-        assert connection.scalar(text("SELECT count(*) FROM frozen_counts")) == 1
-    for asker in (*(told(role) for role in PERMITTED), ()):
-        with world.database.served.reading(asker) as connection:
-            assert connection.scalar(text("SELECT count(*) FROM frozen_counts")) == 0
-    with (
-        pytest.raises(ProgrammingError, match="permission denied"),
-        world.database.served.writing(told("team-lead")) as connection,
-    ):
-        connection.exec_driver_sql(row)
-
-
 def test_a_parents_page_is_told_of_its_own_child_alone_until_when_somebody_answered(world):
     rows = text("SELECT DISTINCT child_rid FROM responsibility")
     parent = told("parent", children=[world.children["bury"].id])

@@ -7,10 +7,10 @@ import pytest
 from healthvisit.programme.boroughs import BOROUGHS
 from healthvisit.programme.dates import Quarter
 from healthvisit.programme.digitisation import AtTarget
-from healthvisit.record import endings, frozen
+from healthvisit.record import endings
 from healthvisit.record import record as the_record
-from healthvisit.record.errors import Forbidden, Unprocessable
-from healthvisit.reviews import arrival, encounters, quarter, rederived
+from healthvisit.record.errors import Unprocessable
+from healthvisit.reviews import arrival, encounters, quarter
 from tests.builders import (
     CANONICAL,
     NOW,
@@ -396,63 +396,6 @@ def test_small_counts_are_withheld_when_frozen(town):
     figure = town.area().digitisation
     assert figure.classes["B"] is None
     assert sum(count is None for count in figure.classes.values()) > 1
-
-
-def _seven_on_paper_and_then_eight(town, *, frozen_between):
-    town.reviewed(10)
-    town.reviewed(7, form=False, mode="paper-only")
-    town.returned(two_year=17)
-    if frozen_between:
-        town.close()
-    town.reviewed(1, form=False, mode="paper-only", on="2021-02-02")
-    town.returned(two_year=18)
-    town.close()
-    return town.area().digitisation
-
-
-def test_what_would_tell_of_a_small_count_frozen_before_is_withheld(town):
-    figure = _seven_on_paper_and_then_eight(town, frozen_between=True)
-    # Of 17 there were no more than 8 on paper and none in any other class: they would have been 7.
-    assert counted(figure) == (10, 18)
-    assert None in figure.classes.values()
-
-
-def test_the_same_counts_are_shown_where_nothing_was_frozen_before(town):
-    figure = _seven_on_paper_and_then_eight(town, frozen_between=False)
-    assert counted(figure) == (10, 18)
-    assert None not in figure.classes.values()
-
-
-def test_counted_again_from_the_rows_they_are_withheld_alike(town):
-    _seven_on_paper_and_then_eight(town, frozen_between=True)
-    with town.opened(a_requester("service")) as record:
-        found = rederived.of_quarter(record, OPEN)
-    assert found.numbers
-    assert found.differences == []
-
-
-def test_what_was_counted_when_figures_were_frozen_is_for_the_service_alone(town):
-    town.reviewed(10)
-    town.reviewed(3, form=False, mode="paper-only")
-    town.returned(two_year=13)
-    town.close()
-    with town.opened(a_requester("service")) as record:
-        (cells,) = frozen.earlier(record, "digitisation", OPEN.first_on)
-    assert frozen.Cell(("bury", "two-year", "D"), 3, True) in cells
-    for role in ("commissioner", "team-lead", "administrator", "system-client"):
-        with pytest.raises(Forbidden), town.opened(a_requester(role, boroughs=["bury"])) as record:
-            frozen.earlier(record, "digitisation", OPEN.first_on)
-
-
-def test_figures_frozen_again_without_a_change_stand_as_they_were(town):
-    figures = []
-    _seven_on_paper_and_then_eight(town, frozen_between=True)
-    for _ in range(2):
-        figures.append(town.area().digitisation)
-        town.close()
-    assert figures[0] == figures[1] == town.area().digitisation
-    with town.opened(a_requester("service")) as record:
-        assert len(frozen.earlier(record, "digitisation", OPEN.first_on)) == 2
 
 
 def test_a_quarter_to_come_cannot_be_closed(town):

@@ -62,7 +62,7 @@ def importing() -> Response:
     return Response(page)
 
 
-@blueprint.get("/imports/<row_id>")
+@blueprint.get("/imports/rows/<row_id>")
 @door.admits(*LEADS)
 def deciding(row_id: str) -> Response:
     return _page(row_id)
