@@ -90,9 +90,7 @@ def waiting(browser):
 def sent(browser, address, where, **form):
     page = browser.get(address).text
     row = address.rpartition("/")[2]
-    return browser.post(
-        f"/staff/imports/rows/{where}", data={"row": row, "csrf_token": form_token(page), **form}
-    )
+    return browser.post(f"/staff/imports/{where}", data={"row": row, "csrf_token": form_token(page), **form})
 
 
 def reviews(app, child):
@@ -233,8 +231,7 @@ def test_who_leads_elsewhere_sees_and_decides_nothing(demonstration, lead, broug
         "reason": "wrong-in-source",
     }
     answers = [
-        elsewhere.post(f"/staff/imports/rows/{where}", data=form)
-        for where in ("accepted", "refused", "aside")
+        elsewhere.post(f"/staff/imports/{where}", data=form) for where in ("accepted", "refused", "aside")
     ]
     assert [each.status_code for each in answers] == [404, 404, 404]
     assert [row.state for row in rows(demonstration)] == ["waiting"]
