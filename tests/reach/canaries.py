@@ -117,7 +117,10 @@ def allowed(steps: Iterable[Written], deeds: Iterable[Deed], caller: Caller) -> 
 
 
 def _of_deed(told: oracle.World, asker: oracle.Asker, deed: Deed, steps: Iterable[Written]) -> set[str]:
-    """Why it was done; and who the child is, for those whom it is offered to."""
+    """Why it was done; who the child is, for those whom it is offered to; and all that a row says."""
+    if deed.what == "import":
+        is_told = oracle.brought(asker, builders.BOROUGHS[deed.by])
+        return _words_of(families.imported(deed)) if is_told else set()
     if deed.what == "open":
         is_told = oracle.followed(told, asker, deed.child) and asker.role == "safeguarding-lead"
         return words(deed.words) if is_told and not deed.mistaken else set()

@@ -72,7 +72,8 @@ class Written:
 
 @dataclass(frozen=True)
 class Deed:
-    """What was done with a child beside what is written of it. what: "offer", or "open": in an emergency.
+    """What was done with a child beside what is written of it. what: "offer", "open": in an emergency, or "import": a
+    review of it waits among a borough's imported rows.
 
     by: the borough that did it. to, state, restricted: of an offer, what became of it (oracle.Offer). words: why, as
     a person wrote it. mistaken: by another day of birth, and refused. extra: in the twin alone.
@@ -173,6 +174,14 @@ _DEEDS = (
     Deed("mistaken opening", "open", "o1", "oldham", mistaken=True),
     *(Deed(f"mistaken opening of {child}", "open", child, "rochdale", mistaken=True, extra=True)
       for child in ("b2", "s1", "o2")),
+    # A borough's old papers speak of its own children, of those who left, and of others'.
+    *(Deed(f"row of {child} for {by}", "import", child, by) for child, by in (
+        ("b1", "bury"), ("b2", "bury"), ("s1", "bury"), ("m1", "bury"), ("q1", "bury"),
+        ("b1", "salford"), ("s1", "salford"), ("m2", "salford"), ("o1", "bolton"), ("b1", "bolton"),
+    )),
+    *(Deed(f"second row of {child} for {by}", "import", child, by, extra=True) for child, by in (
+        ("b2", "bury"), ("b1", "salford"), ("m2", "salford"), ("o1", "bolton"), ("q1", "bolton"),
+    )),
 )  # fmt: skip
 
 
@@ -198,7 +207,11 @@ def everything() -> tuple[Written, ...]:
 def deeds() -> tuple[Deed, ...]:
     """What is done in both worlds, and in the twin alone, in order of time."""
     # What is opened is open still.
-    begin = {"offer": SINCE + timedelta(minutes=45), "open": NOW - timedelta(hours=2)}
+    begin = {
+        "offer": SINCE + timedelta(minutes=45),
+        "import": SINCE + timedelta(minutes=50),
+        "open": NOW - timedelta(hours=2),
+    }
     return tuple(
         replace(each, words=f"Because {canary(each.name)}", at=begin[each.what] + timedelta(seconds=number))
         for number, each in enumerate(_DEEDS)
@@ -279,10 +292,27 @@ def papers(family: Family, type_: str, names: list[str]) -> Iterator[JSON]:
             yield paper(family, type_, number, names, 1)
 
 
+def imported(deed: Deed) -> JSON:
+    """What waits in a row: by its number the child is known, by its name it is not."""
+    family = next(each for each in FAMILIES if each.name == deed.child)
+    return {
+        "source_reference": deed.name, "nhs_number": _nhs_number(family), "family_name": deed.words,
+        "given_name": "Child", "birth_date": str(BORN), "review": "new-birth", "done_on": "2019-01-29",
+        "outcome": "completed", "capture_mode": "document", "paper_recorded_on": "2019-01-29",
+        "keyed_on": "2019-02-01",
+    }  # fmt: skip
+
+
+def _nhs_number(family: Family) -> str:
+    place = f"{family.name} Patient 1"
+    return builders.an_nhs_number(
+        family.number or int(hashlib.sha256(place.encode()).hexdigest()[:5], 16) % 700_000 + 1000
+    )
+
+
 def _patient(family: Family, edition: int) -> JSON:
     place = f"{family.name} Patient 1"
-    number = family.number or int(hashlib.sha256(place.encode()).hexdigest()[:5], 16) % 700_000 + 1000
-    body = builders.a_patient(nhs_number=builders.an_nhs_number(number), born=str(BORN))
+    body = builders.a_patient(nhs_number=_nhs_number(family), born=str(BORN))
     body["identifier"].append({"system": "x", "value": "x"})
     body["telecom"] = [{"system": "phone", "value": "x"}]
     body["contact"] = [{"name": {"family": "x"}, "telecom": [{"system": "phone", "value": "x"}]}]
@@ -596,7 +626,8 @@ def twin(
         is_there = not family.extra or family.name not in reached
         if family.name in moved and is_there and len(family.episodes) == 1 and random.random() < 0.4:
             found += _moved_away(family)
-    there = [each for each in done if each.child not in away]
+    # A row tells of a child who need not be in the record.
+    there = [each for each in done if each.child not in away or each.what == "import"]
     return sorted(found, key=lambda step: step.at), list(_done(there, told, asker, random))
 
 
@@ -607,6 +638,8 @@ def _done(done: Iterable[Deed], told: World, asker: Asker, random: Random) -> It
         if deed.what == "offer":
             as_it_was = Offer(deed.child, BOROUGHS[deed.by], BOROUGHS[deed.to], deed.state, deed.restricted)
             is_told = is_told or oracle.offered(told, asker, as_it_was) != "nothing"
+        elif deed.what == "import":
+            is_told = oracle.brought(asker, BOROUGHS[deed.by])
         if is_told:
             if not deed.extra:
                 yield deed
@@ -614,7 +647,7 @@ def _done(done: Iterable[Deed], told: World, asker: Asker, random: Random) -> It
         fate = random.random()
         if fate < 0.3:
             continue
-        if fate < 0.7 and deed.what == "open":
+        if fate < 0.7 and deed.what != "offer":
             yield replace(deed, words=f"Otherwise {canary(deed.words)}", by="stockport")
         elif fate < 0.7:
             open_ = deed.state != "accepted"

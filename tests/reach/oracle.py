@@ -422,6 +422,11 @@ def offered(world: World, asker: Asker, offer: Offer) -> str:
     return "that it was" if {offer.giver, offer.taker} & mine else "nothing"
 
 
+def brought(asker: Asker, borough: str) -> bool:
+    """Whether the asker decides about the rows that a borough brought from its old papers, and reads them."""
+    return asker.role in ("team-lead", "safeguarding-lead") and borough in asker.boroughs
+
+
 def followed(world: World, asker: Asker, child: str) -> bool:
     """Whether the asker may be told what was done with a child, and by whom: where its borough answers, or where
     nobody does, wrote last. An event alone is told to those who answer."""

@@ -579,6 +579,8 @@ class Questions:
             "transfer": self._an_offer(is_taken=is_taken),
             "opening": self._value("opening", "id"),
             "ending": self._id("Patient"),
+            "row": self._value("import", "id"),
+            "child": "another" if self.random.random() < 0.3 else self._id("Patient"),
             "outcome": "justified",
             "nhs_number": self._a_number(),
             "to": f"{self.random.choice(list(BOROUGHS))}-health-visiting",
@@ -586,6 +588,8 @@ class Questions:
             if path == "/staff/open"
             else "school-nursing"
             if "endings" in path
+            else "cannot-be-told"
+            if "imports" in path
             else "other",
             "sentence": "Nobody was born on this day.",
         }
@@ -618,7 +622,10 @@ class Questions:
                 return Asked(0, "GET", path)
         filled = path
         for name in [each.partition("}")[0] for each in path.split("{")[1:]]:
-            value = self.random.choice(list(BOROUGHS.values())) if name == "gss" else self._id("Patient")
+            if name == "gss":
+                value = self.random.choice(list(BOROUGHS.values()))
+            else:
+                value = self._value("import", "id") if name == "row_id" else self._id("Patient")
             filled = filled.replace("{" + name + "}", quote(value))
         query = urlencode({"patient": self._id("Patient")}) if self.random.random() < 0.3 else ""
         return Asked(0, "GET", filled, query, credential="cookie")

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from hashlib import sha256
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,7 +30,7 @@ from healthvisit.database import metadata
 from healthvisit.definitions import GSS_SYSTEM, Definitions
 from healthvisit.exact_json import JSON, dumps, loads
 from healthvisit.faces import door
-from healthvisit.record import glass, tables, transfers
+from healthvisit.record import glass, imported, tables, transfers
 from healthvisit.record import ids as newest
 from healthvisit.record import record as the_record
 from healthvisit.record.errors import NotFound
@@ -197,7 +198,8 @@ class World:
 
     def _do(self, deed: Deed) -> None:
         self.machine.settle(deed.name, deed.at)
-        patient = self.ids[f"{deed.child} Patient"]
+        # A row may tell of a child who is not in this world.
+        patient = self.ids.get(f"{deed.child} Patient", "")
         if deed.what == "open":
             with self.database.reading() as connection:
                 number = connection.scalar(_number_of(patient))
@@ -210,6 +212,12 @@ class World:
             refused = suppress(NotFound) if deed.mistaken else nullcontext()
             with refused, self._opened(deed.by, deed.at, who) as record:
                 glass.open_child(record, str(number), born, reason="safety", sentence=deed.words)
+        elif deed.what == "import":
+            row = families.imported(deed)
+            digest = sha256(dumps(row)).hexdigest()
+            brought = imported.Brought(BOROUGHS[deed.by], deed.name, digest, digest, 2)
+            with self._opened(f"{deed.by} lead", deed.at) as record:
+                imported.keep_waiting(record, brought, row, question="number-disagrees")
         elif deed.state == "accepted":
             # What accepting writes stands among what is written.
             with self.database.writing() as connection:
@@ -480,7 +488,11 @@ class Served:
                             found.values.setdefault((row.type, row.parameter), []).append(
                                 (text, ids[row.rid])
                             )
-            for table, name in ((tables.transfer, "transfer"), (tables.opened_glass, "opening")):
+            for table, name in (
+                (tables.transfer, "transfer"),
+                (tables.opened_glass, "opening"),
+                (tables.imported_row, "import"),
+            ):
                 for id_ in connection.scalars(select(table.c.id)):
                     found.values.setdefault((name, "id"), []).append((id_, id_))
         # Both worlds are told in one order.
