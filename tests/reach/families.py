@@ -589,7 +589,9 @@ def twin(
         each.child for each in told.offers.values() if oracle.offered(told, asker, each) == "that it comes"
     }
     reached = coming | {told.papers[key].child for key, numbers in are_shown.items() if numbers}
-    away = {child for child in told.episodes if child not in reached and random.random() < 0.2}
+    # Of whom an offer tells, as one that was taken back does, was a child of the record.
+    told_of = {each.child for each in told.offers.values() if oracle.offered(told, asker, each) != "nothing"}
+    away = {child for child in told.episodes if child not in reached | told_of and random.random() < 0.2}
     found: list[Written] = []
     fates: dict[str, str] = {}
     numbers: dict[str, int] = {}
