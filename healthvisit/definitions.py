@@ -3,6 +3,9 @@
 Must not know SQL, HTTP, or what a review is. Visitors use `load` and the `Definitions` it gives.
 Everything here is read-only after start, so threads share it.
 
+A form that is changed becomes a new version, and the one before stays in questionnaires/earlier: a tablet may have been
+without signal since, and what it then sends names the version that was filled in.
+
 An instrument pack brings what is licensed: the wording of the items, the ages of the forms and the cut-offs.
 Its wording is merged into the Questionnaire, whose version and title then name the pack, so that a recorded
 answer always says which words were read out.
@@ -45,7 +48,7 @@ class UnknownDefinition(LookupError):
 
 
 class Definitions:
-    """The definitions by type and id, and by canonical URL and version.
+    """The definitions by type and id, and by canonical URL and version; by the URL alone, the version in use.
 
     boroughs: GSS code by Organization id, for the organisations that carry one.
     elements: the compact table of R4 elements (fhir/r4/elements.json), {} where the folder has none.
@@ -59,8 +62,10 @@ class Definitions:
         self._by_url: dict[str, JSON] = {}
         for resource in self.resources.values():
             if "url" in resource:
-                self._by_url[resource["url"]] = resource
-                self._by_url[f"{resource['url']}|{resource.get('version', '')}"] = resource
+                if not _is_earlier(resource):
+                    self._by_url[resource["url"]] = resource
+                for version in _versions(resource, pack):
+                    self._by_url[f"{resource['url']}|{version}"] = resource
         self.boroughs: Mapping[str, str] = MappingProxyType(
             {
                 resource["id"]: identifier["value"]
@@ -92,6 +97,20 @@ class Definitions:
         return {concept["code"]: concept["display"] for concept in self.by_url(url)["concept"]}
 
 
+def _is_earlier(resource: JSON) -> bool:
+    """Whether it is a version of a form that was in use before."""
+    return resource["resourceType"] == "Questionnaire" and not resource["url"].endswith(f"/{resource['id']}")
+
+
+def _versions(resource: JSON, pack: JSON | None) -> Iterator[str]:
+    """The version, and those that read the same words from an earlier version of the pack."""
+    version: str = resource.get("version", "")
+    yield version
+    if pack is not None and version.endswith(own := f"-{pack['id']}.{pack['version']}"):
+        for earlier in pack.get("earlier", ()):
+            yield f"{version.removesuffix(own)}-{pack['id']}.{earlier}"
+
+
 def load(folder: Path, instruments: Path | None = None) -> Definitions:
     """Definitions of a folder. Raises BadDefinition with the file's name and its fault.
 
@@ -114,10 +133,12 @@ def load(folder: Path, instruments: Path | None = None) -> Definitions:
             raise BadDefinition(f"{path}: the id is {resource['id']}, not the file's name")
         key = resource["resourceType"], resource["id"]
         url = resource.get("url")
-        if key in resources or url in urls:
+        # Versions of a form share its url.
+        named = f"{url}|{resource.get('version')}" if key[0] == "Questionnaire" else url
+        if key in resources or named in urls:
             raise BadDefinition(f"{path}: {'/'.join(key)} or its url stands twice")
         if url is not None:
-            urls.add(url)
+            urls |= {url, str(named)}
         resources[key], paths[key] = resource, path
     codes = {
         resource["url"]: {concept.get("code") for concept in resource.get("concept", ())}
@@ -127,6 +148,8 @@ def load(folder: Path, instruments: Path | None = None) -> Definitions:
     for key, resource in resources.items():
         with _in(paths[key]):
             _check(resource, codes, urls)
+            if _is_earlier(resource) and (key[0], resource["url"].rpartition("/")[2]) not in resources:
+                raise _Fault("an earlier version of a form that is not there")
     pack = None
     if instruments is not None:
         path = instruments / "pack.json"
@@ -171,10 +194,12 @@ def _check(resource: JSON, codes: Mapping[str, set[str]], urls: set[str]) -> Non
     """Raises _Fault for a definition that the rooms above could not rely on."""
     type_ = resource["resourceType"]
     if type_ in _CANONICAL_TYPES:
-        if resource.get("url") != f"{CANONICAL}/{type_}/{resource['id']}":
-            raise _Fault(f"the url is not {CANONICAL}/{type_}/{resource['id']}")
         if not isinstance(resource.get("version"), str):
             raise _Fault("version is missing")
+        own = f"{CANONICAL}/{type_}/{resource['id']}"
+        earlier = own.removesuffix(f"-{resource['version']}")
+        if resource.get("url") not in ((own, earlier) if type_ == "Questionnaire" else (own,)):
+            raise _Fault(f"the url is not {own}")
     for each in _objects(resource):
         system, code, url = each.get("system"), each.get("code"), each.get("url")
         if isinstance(system, str) and isinstance(code, str):
@@ -292,13 +317,15 @@ _VERSION = re.compile(r"[A-Za-z0-9.]+(-[A-Za-z0-9.]+)*")
 def _check_pack(pack: JSON, codes: Mapping[str, set[str]]) -> None:
     """Raises _Fault for a pack that is not whole.
 
-    Until a form engine shows each form its own wording, all forms of a pack have one wording, and only their
-    ages and cut-offs differ: a pack whose forms disagree is refused.
+    earlier: versions of this pack whose forms all stand here as they were, so that what was answered by them is taken.
     """
-    _named("the pack", pack, _PACK, optional={"description"})
+    _named("the pack", pack, _PACK, optional={"description", "earlier"})
     for name in ("id", "version"):
         if not isinstance(pack[name], str) or not _VERSION.fullmatch(pack[name]):
             raise _Fault(f"{name} is not made of letters, digits, points and hyphens")
+    for version in pack.get("earlier", ()):
+        if not isinstance(version, str) or not _VERSION.fullmatch(version) or version == pack["version"]:
+            raise _Fault("earlier is not a list of other versions")
     for name in ("title", "notice"):
         _text(f"the pack's {name}", pack[name])
     _named("code", pack["code"], {"system", "code", "display"})
@@ -310,7 +337,6 @@ def _check_pack(pack: JSON, codes: Mapping[str, set[str]]) -> None:
     most = max(answers.values()) * _ITEMS
     if not pack["forms"]:
         raise _Fault("no forms")
-    wordings = set()
     for month, form in pack["forms"].items():
         if month not in codes[f"{_CODES}asq3-form"]:
             raise _Fault(f"no form {month} in {_CODES}asq3-form")
@@ -321,9 +347,6 @@ def _check_pack(pack: JSON, codes: Mapping[str, set[str]]) -> None:
         _named(f"form {month}, domains", form["domains"], codes[f"{_CODES}domain"])
         for domain, content in form["domains"].items():
             _check_domain(f"form {month}, {domain}", content, most)
-        wordings.add(tuple(tuple(form["domains"][domain]["items"]) for domain in sorted(form["domains"])))
-    if len(wordings) > 1:
-        raise _Fault("the forms differ in wording, which is not supported yet")
 
 
 def _check_domain(place: str, content: JSON, most: int) -> None:
@@ -362,24 +385,30 @@ def _text(place: str, value: Any) -> None:
 
 
 def _worded(questionnaire: JSON, pack: JSON) -> JSON:
-    """The Questionnaire with the pack's wording, if it has items for it: the group asq3, its notice,
+    """The Questionnaire with the pack's wording, if it has items for it: the group asq3, its notice, asq3-form,
     asq3-<domain>-<n>.
 
-    Version 1.0.0 becomes 1.0.0-<pack id>.<pack version>; the title names the pack.
+    Version 1.0.0 becomes 1.0.0-<pack id>.<pack version>; the title names the pack. Only forms of the pack can be chosen,
+    and where it has none of those offered the whole group goes. Where the forms differ in an item's wording, the item
+    keeps its number: which words were read out is told by the form that was chosen.
     """
-    domains = next(iter(pack["forms"].values()))["domains"]
-    wording = {
-        f"asq3-{domain}-{number}": text
-        for domain, content in domains.items()
-        for number, text in enumerate(content["items"], 1)
+    items = {item["linkId"]: item for item in _items(questionnaire["item"])}
+    links = {
+        f"asq3-{domain}-{number}": (domain, number - 1)
+        for domain in next(iter(pack["forms"].values()))["domains"]
+        for number in range(1, _ITEMS + 1)
     }
-    found = {item["linkId"] for item in _items(questionnaire["item"])} & wording.keys()
-    if not found:
+    if not items.keys() & links.keys():
         return questionnaire
-    if missing := sorted(wording.keys() - found):
+    if missing := sorted({"asq3", "asq3-notice", "asq3-form", *links} - items.keys()):
         raise _Fault(f"Questionnaire/{questionnaire['id']} has no item {missing[0]} for its wording")
-    wording |= {"asq3": pack["title"], "asq3-notice": pack["notice"]}
-    forms = pack["forms"].keys()
+    offered = [option["valueCoding"]["code"] for option in items["asq3-form"]["answerOption"]]
+    forms = {month: pack["forms"][month] for month in offered if month in pack["forms"]}
+    wording = {"asq3": pack["title"], "asq3-notice": pack["notice"]}
+    for link, (domain, at) in links.items():
+        words = {form["domains"][domain]["items"][at] for form in forms.values()}
+        if len(words) == 1:
+            wording[link] = words.pop()
 
     def worded(items: Iterable[JSON]) -> list[JSON]:
         return [
@@ -390,6 +419,7 @@ def _worded(questionnaire: JSON, pack: JSON) -> JSON:
                 **({"answerOption": offered} if (offered := options(item)) else {}),
             }
             for item in items
+            if forms or item["linkId"] != "asq3"
         ]
 
     def options(item: JSON) -> list[JSON]:

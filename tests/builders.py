@@ -47,12 +47,13 @@ BOROUGHS = {
 FORMS = {
     "new-birth-review": "1.0.0",
     "six-to-eight-week-review": "1.0.0",
-    "one-year-review": "1.0.0",
-    "two-year-review": "1.0.0-practice.1",
+    "one-year-review": "1.1.0-practice.2",
+    "two-year-review": "1.0.0-practice.2",
     "three-to-four-month-contact": "1.0.0",
     "six-month-contact": "1.0.0",
     "ad-hoc-contact": "1.0.0",
 }
+_FIRST_FORMS = {"one-year-review": "9", "two-year-review": "24"}
 DOMAINS = ("communication", "gross-motor", "fine-motor", "problem-solving", "personal-social")
 
 # The most a role's apps are given.
@@ -196,12 +197,13 @@ def a_response(
     questionnaire: str = "two-year-review",
     authored: str = "2021-02-01T10:45:00Z",
     weight: str | None = "12.40",
-    form: str = "24",
+    form: str | None = None,
     asq3: Mapping[str, Sequence[str | None]] | None = None,
     author: str | None = None,
     released: bool = False,
 ) -> JSON:
-    """A completed form. asq3: six answers by domain, None where one was left out; all "yes" unless stated."""
+    """A completed form. asq3: six answers by domain, None where one was left out; all "yes" unless stated. form: of the
+    instrument, by default the first of the review."""
     items: list[JSON] = []
     if weight is not None:
         items.append(
@@ -210,7 +212,8 @@ def a_response(
                 "item": [{"linkId": "weight", "answer": [{"valueDecimal": Decimal(weight)}]}],
             }
         )
-    if questionnaire == "two-year-review":
+    if questionnaire in _FIRST_FORMS:
+        form = form or _FIRST_FORMS[questionnaire]
         answers = dict.fromkeys(DOMAINS, ("yes",) * 6) | dict(asq3 or {})
         domains = [
             {
@@ -228,7 +231,7 @@ def a_response(
         items.insert(
             0, {"linkId": "reason", "item": [{"linkId": "about", "answer": [{"valueString": "Sleep"}]}]}
         )
-    elif questionnaire != "one-year-review":
+    else:
         items.append({"linkId": "feeding", "item": [_choice("feeding-status", "feeding-status", "totally")]})
     found: JSON = {
         "resourceType": "QuestionnaireResponse",

@@ -88,7 +88,7 @@ def test_without_a_pack_the_form_shows_item_numbers_and_says_why():
 
 def test_with_the_practice_pack_the_form_shows_its_wording_and_names_it_in_version_and_title():
     definitions = load(FHIR, PACK)
-    questionnaire = definitions.by_url(f"{CANONICAL}/Questionnaire/two-year-review|1.0.0-practice.1")
+    questionnaire = definitions.by_url(f"{CANONICAL}/Questionnaire/two-year-review|1.0.0-practice.2")
     items = _by_link(questionnaire)
     assert questionnaire["title"] == "2 to 2½ year review (Practice instrument)"
     assert items["asq3"]["text"] == "Practice instrument"
@@ -111,8 +111,8 @@ def test_every_practice_item_is_labelled_so():
         for domain in form["domains"].values()
         for item in domain["items"]
     ]
-    assert len(wordings) == 90
-    assert len(set(wordings)) == 30
+    assert len(wordings) == 180
+    assert len(set(wordings)) == 60
     assert all(item.startswith("Practice item: ") for item in wordings)
 
 
@@ -225,7 +225,7 @@ def test_a_bad_definition_stops_the_service_with_its_file_and_its_fault(folder, 
         (lambda p: p["forms"]["24"]["domains"].pop("fine-motor"), "without fine-motor"),
         (lambda p: p["forms"]["24"]["domains"]["fine-motor"]["items"].pop(), "5 items"),
         (lambda p: p["forms"]["24"]["domains"]["fine-motor"]["items"].__setitem__(0, ""), "an item"),
-        (lambda p: p["forms"]["24"]["domains"]["fine-motor"]["items"].__setitem__(0, "Another"), "wording"),
+        (lambda p: p.update(earlier=["2"]), "other versions"),
         (lambda p: p["forms"]["24"]["domains"]["fine-motor"].update(cut_off=20.0), "decimals in text"),
         (lambda p: p["forms"]["24"]["domains"]["fine-motor"].update(cut_off=None), "decimals in text"),
         (lambda p: p["forms"]["24"]["domains"]["fine-motor"].update(cut_off="twenty"), "not a number"),
@@ -251,6 +251,72 @@ def test_a_pack_may_leave_cut_offs_out_and_bring_fewer_forms(folder):
     definitions = load(folder, folder / "packs" / "practice")
     items = _by_link(definitions.resource("Questionnaire", "two-year-review"))
     assert [option["valueCoding"]["code"] for option in items["asq3-form"]["answerOption"]] == ["24"]
+
+
+def test_a_pack_without_a_form_for_an_age_leaves_the_instrument_out_of_that_review(folder):
+    def change(pack):
+        del pack["forms"]["9"], pack["forms"]["10"], pack["forms"]["12"]
+
+    _spoil(folder / "packs" / "practice" / "pack.json", change)
+    definitions = load(folder, folder / "packs" / "practice")
+    assert not any(
+        link.startswith("asq3") for link in _by_link(definitions.resource("Questionnaire", "one-year-review"))
+    )
+    assert "asq3-form" in _by_link(definitions.resource("Questionnaire", "two-year-review"))
+
+
+def test_an_item_whose_wording_differs_by_form_keeps_its_number(folder):
+    def change(pack):
+        pack["forms"]["27"]["domains"]["fine-motor"]["items"][0] = "Another"
+
+    _spoil(folder / "packs" / "practice" / "pack.json", change)
+    definitions = load(folder, folder / "packs" / "practice")
+    items = _by_link(definitions.resource("Questionnaire", "two-year-review"))
+    assert items["asq3-fine-motor-1"]["text"] == "Item 1"
+    assert items["asq3-fine-motor-2"]["text"] == "Practice item: peels the sticker from the card"
+
+
+def test_each_review_has_the_wording_of_its_own_forms():
+    definitions = load(FHIR, PACK)
+    first = {
+        form: _by_link(definitions.resource("Questionnaire", form))["asq3-fine-motor-1"]["text"]
+        for form in ("one-year-review", "two-year-review")
+    }
+    assert first == {
+        "one-year-review": "Practice item: squeezes the rubber star",
+        "two-year-review": "Practice item: presses the big button",
+    }
+
+
+def test_a_form_filled_in_without_signal_is_known_in_the_version_that_was_filled_in():
+    definitions = load(FHIR, PACK)
+    form = f"{CANONICAL}/Questionnaire/one-year-review"
+    assert definitions.by_url(f"{form}|1.0.0")["id"] == "one-year-review-1.0.0"
+    assert definitions.by_url(form)["id"] == "one-year-review"
+
+
+def test_answers_read_from_an_earlier_pack_with_the_same_words_are_known():
+    definitions = load(FHIR, PACK)
+    form = f"{CANONICAL}/Questionnaire/two-year-review"
+    assert definitions.by_url(f"{form}|1.0.0-practice.1") is definitions.by_url(form)
+    with pytest.raises(UnknownDefinition):
+        definitions.by_url(f"{form}|1.0.0-practice.0")
+
+
+def test_every_earlier_version_is_of_a_form_in_use_and_older_than_it():
+    def number(form):
+        return tuple(map(int, form["version"].split(".")))
+
+    definitions = load(FHIR)
+    earlier = [form for form in definitions.of_type("Questionnaire") if form["status"] == "retired"]
+    assert earlier
+    assert all(number(form) < number(definitions.by_url(form["url"])) for form in earlier)
+
+
+def test_an_earlier_version_of_no_form_stops_the_service(folder):
+    (folder / "questionnaires" / "one-year-review.json").unlink()
+    with pytest.raises(BadDefinition, match=r"one-year-review-1\.0\.0\.json: an earlier version"):
+        load(folder)
 
 
 def test_a_folder_without_a_pack_is_named(tmp_path):

@@ -14,7 +14,7 @@ FILES = {
     path.name: exact_json.loads(path.read_bytes())
     for path in sorted((ROOT / "tests" / "cases" / "form").glob("*.json"))
 }
-QUESTIONNAIRES = sorted((ROOT / "fhir" / "questionnaires").glob("*.json"))
+QUESTIONNAIRES = sorted((ROOT / "fhir" / "questionnaires").rglob("*.json"))
 
 
 def _of_files(kind):

@@ -1,15 +1,18 @@
 import json
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from healthvisit.programme.asq3 import adjusted_age, forms_for
 from healthvisit.record.errors import Unprocessable
 from healthvisit.reviews import scoring
 from healthvisit.reviews.answers import by_link_id
 from tests.builders import a_response
 
-CASES = json.loads((Path(__file__).parent.parent / "cases" / "asq3.json").read_text())["cases"]
+FILE = json.loads((Path(__file__).parent.parent / "cases" / "asq3.json").read_text())
+CASES = FILE["cases"]
 
 
 def answered(**domains):
@@ -28,11 +31,32 @@ def test_points_of_a_form_are_those_of_the_worked_examples(case, definitions):
     assert found.prorated == case["prorated"]
 
 
+@pytest.mark.parametrize("case", FILE["practice_forms"], ids=lambda case: case["name"])
+def test_the_practice_form_is_chosen_by_adjusted_age(case, definitions):
+    born_on, on = date.fromisoformat(case["born_on"]), date.fromisoformat(case["on"])
+    reached = adjusted_age(born_on, on, case["gestation_days"])
+    assert list(forms_for(reached, scoring.form_windows(definitions.pack))) == case["fitting"]
+
+
 def test_a_domain_is_placed_by_the_cut_offs_of_the_form_that_was_used(definitions):
     counted = scoring.score(answered(communication=["yes", "yes"] + ["not-yet"] * 4), definitions.pack)
     assert counted.form == "24"
     assert (communication(counted).points, communication(counted).zone) == (Decimal(20), "below")
     assert communication(counted).cut_off == Decimal("20.00")
+
+
+@pytest.mark.parametrize(("form", "zone"), [("9", "monitor"), ("10", "monitor"), ("12", "below")])
+def test_at_one_year_a_domain_is_placed_by_the_form_of_nine_ten_or_twelve_months(form, zone, definitions):
+    answers = ["yes", "yes", "sometimes"] + ["not-yet"] * 3
+    response = a_response(
+        "Patient/1",
+        "Encounter/1",
+        questionnaire="one-year-review",
+        form=form,
+        asq3={"communication": answers},
+    )
+    found = communication(scoring.score(by_link_id(response), definitions.pack))
+    assert (found.points, found.zone) == (Decimal(25), zone)
 
 
 def test_without_an_instrument_pack_points_are_recorded_and_nothing_is_classified():
@@ -58,6 +82,9 @@ def test_a_review_is_complete_when_the_form_is_named_and_five_domains_have_point
 
 def test_forms_are_chosen_by_the_ages_of_the_pack(definitions):
     assert [(window.form, window.first.months) for window in scoring.form_windows(definitions.pack)] == [
+        ("9", 9),
+        ("10", 10),
+        ("12", 12),
         ("24", 23),
         ("27", 26),
         ("30", 29),

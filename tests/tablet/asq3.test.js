@@ -29,6 +29,18 @@ test("an answer that the instrument does not have is refused", () => {
   assert.throws(() => asq3.domainPoints(["yes"]), RangeError);
 });
 
+for (const { name, born_on, on, gestation_days, fitting } of cases.practice_forms) {
+  test(`the practice form: ${name}`, () => {
+    assert.deepEqual(asq3.formsFor(asq3.adjustedAge(born_on, on, gestation_days), practicePack), fitting);
+  });
+}
+
+test("only a form that the review offers is advised", () => {
+  const child = { months: 9, days: 0 };
+  assert.deepEqual(asq3.formsFor(child, practicePack, ["9", "10", "12"]), ["9"]);
+  assert.deepEqual(asq3.formsFor(child, practicePack, ["24", "27", "30"]), []);
+});
+
 test("the form that fits is the one whose window holds the age", () => {
   assert.deepEqual(asq3.formsFor({ months: 25, days: 30 }, practicePack), ["24"]);
   assert.deepEqual(asq3.formsFor({ months: 26, days: 0 }, practicePack), ["27"]);

@@ -52,6 +52,31 @@ def test_a_two_year_review_of_the_tablet_is_stored_scored_and_done(tablet, casel
     assert standing(tablet, child, "two-year")["state"] == "done-on-time"
 
 
+def test_a_one_year_review_of_the_tablet_is_scored_by_the_form_that_was_chosen(tablet, caseload):
+    child = child_of(caseload, "Bilal")
+    answers = {f"asq3-{domain}-{item}": "sometimes" for domain in DOMAINS for item in range(1, 7)}
+    encounter = sent(
+        tablet, caseload, a_draft(child, "one-year", answers=answers | {"asq3-form": "10", "weight": "9.4"})
+    )
+    score = next(each for each in observations(tablet, encounter) if "component" in each)
+    assert [part["valueQuantity"]["value"] for part in score["component"]] == [30] * 5
+    # 30 points are on schedule by no form, and on the edge by the 9 month form: its edges are not these.
+    assert {part["interpretation"][0]["coding"][0]["code"] for part in score["component"]} == {"monitor"}
+    assert {part["referenceRange"][0]["low"]["value"] for part in score["component"]} == {22.5}
+
+
+def test_a_form_filled_in_before_the_form_was_changed_is_still_taken(tablet, caseload):
+    child = child_of(caseload, "Bilal")
+    draft = a_draft(child, "one-year", answers={"weight": "9.4", "dentist": "no"})
+    body = said(caseload, draft, operation := str(uuid.uuid4()))
+    current = next(form for form in caseload["questionnaires"] if form["id"] == "one-year-review")
+    assert current["version"].encode() in body
+    answer = tablet.send(body.replace(current["version"].encode(), b"1.0.0"), operation)
+    assert answer.status_code == 200, answer.text
+    stored = tablet.get(f"/fhir/{answer.json['entry'][1]['response']['location'].split('/_history')[0]}").json
+    assert stored["questionnaire"].endswith("/one-year-review|1.0.0")
+
+
 def test_a_six_to_eight_week_review_of_the_tablet_is_stored_with_its_feeding(tablet, caseload):
     child = child_of(caseload, "Bilal")
     answers = {

@@ -89,10 +89,12 @@ export function adjustedAge(born, on, gestationDays) {
  * The months of the forms that fit an adjusted age: none, one, or two.
  * @param {{months: number, days: number} | null} child
  * @param {Pack | null} pack
+ * @param {readonly string[]} [offered] months that the review's form offers; all where it is not said
  */
-export function formsFor(child, pack) {
+export function formsFor(child, pack, offered) {
   if (child === null || pack === null) return [];
   return Object.entries(pack.forms)
+    .filter(([month]) => offered?.includes(month) ?? true)
     .filter(([, form]) => form.from_months <= child.months && child.months < form.until_months)
     .map(([month]) => month)
     .sort((a, b) => Number(a) - Number(b));

@@ -400,7 +400,7 @@ function sectionPage(recording, section, faults) {
           },
           fault: faultOf(faults, item.linkId),
           wording: wording(recording, item),
-          advice: item.linkId === "asq3-form" ? formAdvice(recording) : null,
+          advice: item.linkId === "asq3-form" ? formAdvice(recording, item) : null,
         }),
         places.get(item) ?? null,
       ]),
@@ -466,8 +466,8 @@ function growthWords(recording, item) {
   return words.join(" ");
 }
 
-/** Which form fits the child's age on the day. @param {Open} recording */
-function formAdvice(recording) {
+/** Which form fits the child's age on the day. @param {Open} recording @param {Item} item */
+function formAdvice(recording, item) {
   const { caseload, child } = recording;
   const on = dayOf(recording);
   if (on < child.patient.birthDate) return null;
@@ -477,14 +477,15 @@ function formAdvice(recording) {
   const chronological = adjustedAge(patient.birthDate, on, null);
   if (age === null || chronological === null) return null;
   const isAdjusted = age.months !== chronological.months || age.days !== chronological.days;
-  const fitting = formsFor(age, caseload.pack);
+  const offered = item.options.map(({ code }) => code);
+  const fitting = formsFor(age, caseload.pack, offered);
   const words = `${counted(age.months, "month")} ${counted(age.days, "day")}`;
   return [
     `${isAdjusted ? "Age adjusted for being born early" : "Age"} on the day: ${words}.`,
     fitting.length
       ? `The ${fitting.join(" or the ")} month questionnaire fits.`
       : caseload.pack
-        ? "No questionnaire of this pack fits that age."
+        ? "No questionnaire of this review fits that age."
         : "",
   ]
     .filter(Boolean)
