@@ -222,6 +222,27 @@ def test_no_element_of_r4_tells_where_a_marked_child_is(type_):
     assert count >= 10 or type_ == "Binary"
 
 
+# Whatever stands in it, and be it something that may be seen elsewhere, such as a Practitioner or a code.
+TELL_A_PLACE = (
+    "address", "telecom", "contact", "generalPractitioner", "link", "location", "locationCode", "locationReference",
+    "hospitalization", "facilityType", "practiceSetting", "patientInstruction", "assigner", "contained", "hash",
+    "valueAddress", "valueContactPoint", "valueContactDetail", "valueMeta", "valueSignature", "valueRelatedArtifact",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TELL_A_PLACE)
+@pytest.mark.parametrize("value", [{"reference": "Practitioner/g"}, [{"code": "x"}], "x", True])
+def test_what_can_tell_a_place_is_hidden_whole_wherever_it_stands(name, value):
+    for body in ({name: value}, {"component": [{name: value, "code": "kept"}]}):
+        whole = {"resourceType": "Observation", "id": "o", "status": "final", **body}
+        for near in (True, False):
+            seen = visibility.masked("Observation", whole, near=near)
+            assert name not in json.dumps(seen), near
+            assert seen["status"] == "final"
+            assert ("component" in seen) == ("component" in body)
+        assert visibility.hidden_in("Observation", whole) == next(iter(body))
+
+
 def test_staff_of_the_borough_see_who_works_with_the_child_and_others_do_not():
     body = {
         "resourceType": "EpisodeOfCare", "id": "e", "status": "active", "patient": {"reference": "Patient/p"},
