@@ -2,8 +2,8 @@
 indicators of each borough and quarter.
 
 Must not know FHIR, SQL, nor any child: commissioners read frozen figures alone (decision 16), withheld
-where small when they were frozen. `presenters` and `indicators` say them in words, `chart` draws them, `table`
-writes them as CSV.
+where small when they were frozen. `presenters` and `indicators` say them in words, `variation` says what changed,
+`chart` and `spc_chart` draw them, `table` writes them as CSV.
 """
 
 from flask import Blueprint

@@ -11,6 +11,7 @@ from typing import Self
 from healthvisit.definitions import Definitions
 from healthvisit.exact_json import JSON
 from healthvisit.faces.commissioning.presenters import NOT_KNOWN, WITHHELD
+from healthvisit.faces.commissioning.variation import Series, Told
 from healthvisit.faces.layout import words
 from healthvisit.programme.boroughs import BOROUGHS
 from healthvisit.programme.dates import Quarter
@@ -138,7 +139,8 @@ class IndicatorPage:
     """One indicator over time.
 
     quarters: the newest, latest last, and beside: the shares of each area in them. areas: every quarter of each area,
-    newest first; Greater Manchester before its boroughs.
+    newest first; Greater Manchester before its boroughs. changes: by the same names, whether the share changed; empty
+    for an indicator that is a count, and so moves with how many children there are.
     """
 
     definition: "Definition"
@@ -147,6 +149,7 @@ class IndicatorPage:
     areas: tuple[tuple[str, tuple[Row, ...]], ...]
     reasons: tuple[str, ...]
     notices: tuple[str, ...]
+    changes: Mapping[str, Told]
 
     @classmethod
     def of(cls, found: Sequence[Indicator], code: str, definitions: Definitions) -> Self:
@@ -173,7 +176,25 @@ class IndicatorPage:
             ),
             _reasons(found),
             _notices(found),
+            {name: _told(found, code, slug, name) for slug, name in places if code not in national.COUNTS},
         )
+
+
+def _told(found: Sequence[Indicator], code: str, borough: str | None, name: str) -> Told:
+    return Told.of(
+        name,
+        Series.of(
+            {
+                each.quarter: None if each.figure.provisional else each.figure.rate
+                for each in found
+                if each.borough == borough
+            }
+        ),
+        title=code,
+        # A late visit is better than none and worse than one in time.
+        good="neither" if code == "C3" else "high",
+        key=f"{code}-{borough or 'all'}".lower(),
+    )
 
 
 @dataclass(frozen=True)

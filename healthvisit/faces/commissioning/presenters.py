@@ -14,6 +14,7 @@ from markupsafe import Markup
 
 from healthvisit.definitions import CANONICAL, Definitions
 from healthvisit.faces.commissioning import chart
+from healthvisit.faces.commissioning.variation import Series, Told
 from healthvisit.faces.layout import words
 from healthvisit.programme import forecast as forecasts
 from healthvisit.programme.boroughs import BOROUGHS, Borough
@@ -102,7 +103,8 @@ class Row:
 
 @dataclass(frozen=True)
 class Overview:
-    """quarter: None while no quarter was closed, and then the rest is empty. quarters: newest first."""
+    """quarter: None while no quarter was closed, and then the rest is empty. quarters: newest first. changes:
+    whether the share changed, of Greater Manchester and of each borough."""
 
     quarter: Quarter | None
     quarters: tuple[Quarter, ...]
@@ -116,6 +118,7 @@ class Overview:
     trend_rows: tuple[Row, ...] = ()
     chart_wide: Markup | None = None
     chart_narrow: Markup | None = None
+    changes: tuple[Told, ...] = ()
 
     @classmethod
     def of(cls, figures: Sequence[QuarterFigures], chosen: Quarter | None) -> Self:
@@ -137,12 +140,14 @@ class Overview:
             tuple(Row.of(str(each.quarter), each.whole, line=each.line) for each in reversed(figures)),
             chart.drawn(trend, name="wide", width=920, height=400),
             chart.drawn(trend, name="narrow", width=352, height=340),
+            tuple(_digitised(figures, each) for each in (None, *BOROUGHS)),
         )
 
 
 @dataclass(frozen=True)
 class BoroughPage:
-    """rows: newest quarter first, empty where none was closed; reviews: of the newest quarter."""
+    """rows: newest quarter first, empty where none was closed; reviews: of the newest quarter. changes: heading, and
+    whether that share changed."""
 
     name: str
     quarter: Quarter | None
@@ -151,6 +156,7 @@ class BoroughPage:
     rows: tuple[Row, ...]
     reviews: tuple[Row, ...]
     forecast: str = ""
+    changes: tuple[tuple[str, Told], ...] = ()
 
     @classmethod
     def of(cls, figures: Sequence[QuarterFigures], borough: Borough) -> Self:
@@ -171,6 +177,10 @@ class BoroughPage:
             tuple(Row.of(str(each.quarter), area, line=each.line) for each, area in found),
             tuple(_review_row(_REVIEWS[code], figure) for code, figure in area.reviews.items()),
             forecast_sentence([(each.quarter, _of(each, borough)) for each in figures]),
+            (
+                ("Recorded digitally", _digitised(figures, borough, key="digitised")),
+                ("Coverage", _covered(figures, borough)),
+            ),
         )
 
 
@@ -359,6 +369,41 @@ def forecast_sentence(figures: Sequence[tuple[Quarter, Area | None]]) -> str:
 def _about(share: float) -> str:
     """A forecast is never all and never none."""
     return words.rate(Fraction(min(max(share, 1e-6), 1 - 1e-6)))
+
+
+def _digitised(figures: Sequence[QuarterFigures], borough: Borough | None, *, key: str | None = None) -> Told:
+    """borough: None for Greater Manchester. A provisional share is no part of it."""
+    found = {each.quarter: each.whole if borough is None else _of(each, borough) for each in figures}
+    return Told.of(
+        "Greater Manchester" if borough is None else borough.name,
+        Series.of(
+            {
+                quarter: None if area is None or area.provisional else area.digitisation.rate
+                for quarter, area in found.items()
+            }
+        ),
+        title="Share of reviews recorded digitally",
+        good="high",
+        target=TARGET,
+        key=key,
+    )
+
+
+def _covered(figures: Sequence[QuarterFigures], borough: Borough) -> Told:
+    """A return that covers part of a quarter changes no coverage; an open quarter does."""
+    found = {each.quarter: _of(each, borough) for each in figures}
+    return Told.of(
+        borough.name,
+        Series.of(
+            {
+                quarter: None if area is None or area.provisional == "open-quarter" else area.coverage.rate
+                for quarter, area in found.items()
+            }
+        ),
+        title="Coverage",
+        good="high",
+        key="covered",
+    )
 
 
 def _of(here: QuarterFigures, borough: Borough) -> Area | None:

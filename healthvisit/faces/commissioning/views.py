@@ -4,7 +4,7 @@ CSV."""
 from flask import Response, render_template, request
 
 from healthvisit.faces import door
-from healthvisit.faces.commissioning import blueprint, indicators, presenters, queries, table
+from healthvisit.faces.commissioning import blueprint, indicators, presenters, queries, table, variation
 from healthvisit.reviews import national, quarter
 
 
@@ -17,7 +17,11 @@ def overview() -> tuple[str, int]:
     choice = queries.chosen(request.args, figures)
     page = presenters.Overview.of(figures, choice.quarter)
     shown = render_template(
-        "commissioning/overview.html", page=page, error=choice.error, definitions=definitions
+        "commissioning/overview.html",
+        page=page,
+        error=choice.error,
+        definitions=definitions,
+        rules=variation.rules(),
     )
     return shown, 400 if choice.error else 200
 
@@ -29,7 +33,9 @@ def borough(gss: str) -> str:
         figures = quarter.figures(record)
         definitions = presenters.definitions(record.definitions)
     page = presenters.BoroughPage.of(figures, queries.borough(gss))
-    return render_template("commissioning/borough.html", page=page, definitions=definitions)
+    return render_template(
+        "commissioning/borough.html", page=page, definitions=definitions, rules=variation.rules()
+    )
 
 
 @blueprint.get("/digitisation.csv")
@@ -65,7 +71,9 @@ def national_indicator(code: str) -> str:
     asked = queries.indicator(code)
     with door.record() as record:
         page = indicators.IndicatorPage.of(national.of_indicator(record, asked), asked, record.definitions)
-    return render_template("commissioning/indicator.html", page=page, terms=indicators.terms())
+    return render_template(
+        "commissioning/indicator.html", page=page, terms=indicators.terms(), rules=variation.rules()
+    )
 
 
 @blueprint.get("/indicators.csv")

@@ -5,12 +5,14 @@ import re
 import pytest
 
 from healthvisit.definitions import CANONICAL
+from healthvisit.programme.boroughs import BY_SLUG
 from healthvisit.programme.dates import Quarter
 from healthvisit.record import record as the_record
 from healthvisit.reviews import national
 from healthvisit.reviews import quarter as quarters
 from tests import builders
 from tests.builders import a_child
+from tests.faces.commissioning import histories
 from tests.faces.layout.pages import Browser, a_commissioner, a_parent, an_app, words_of
 
 Q4 = Quarter.parse("2020-21 Q4")
@@ -195,3 +197,44 @@ def test_one_review_done_is_withheld_and_not_shown_as_one(app, furnished, defini
 def test_only_a_commissioner_enters(app, furnished, address):
     assert Browser(app).get(address).status_code == 303
     assert Browser(app).signed_in(a_parent(furnished)).get(address).status_code == 403
+
+
+def a_history(database, definitions):
+    """Twelve quarters: Bury's share recorded digitally jumps in the last, the others go up and down a little."""
+    last = Quarter.parse("2020-21 Q3")
+    known = [last]
+    while len(known) < 12:
+        known.insert(0, known[0].previous)
+    shares = {}
+    for number, quarter in enumerate(known):
+        wobble = (590 + 20 * (number % 2), 1000)
+        shares[quarter] = dict.fromkeys(BY_SLUG, (wobble, wobble, wobble))
+    shares[last]["bury"] = ((800, 1000), (600, 1000), (600, 1000))
+    histories.freeze(database, definitions, shares)
+
+
+def test_what_changed_is_told_beside_the_standard_icon_and_a_wobble_is_ordinary_variation(
+    app, furnished, definitions
+):
+    a_history(furnished, definitions)
+    browser = Browser(app).signed_in(a_commissioner(furnished))
+    said = words_of(browser.get("/commissioning/").text)
+    assert "Bury: Special cause: improving In October to December 2020 (2020-21 Q3) Bury stood above" in said
+    assert "Salford: Ordinary variation In its newest final quarter with a share" in said
+    bury = browser.get("/commissioning/boroughs/E08000002").text
+    assert 'data-told="improving"' in bury
+    assert "Two of three Of three quarters in a row" in words_of(bury)
+    assert (
+        "Will fail: going on like this, no quarter would reach the target of 100%. But it is changing"
+        in words_of(bury)
+    )
+    indicator = words_of(browser.get("/commissioning/indicators/C2").text)
+    assert indicator.count("moved no more than it always has.") >= 11
+
+
+def test_with_few_quarters_every_page_says_that_they_are_too_few(app, furnished, definitions):
+    closed(furnished, definitions, a_return("bury", new_birth=20))
+    browser = Browser(app).signed_in(a_commissioner(furnished))
+    for address in ("/commissioning/", "/commissioning/boroughs/E08000002", "/commissioning/indicators/C6i"):
+        assert "Too few points to tell" in words_of(browser.get(address).text)
+    assert "A count has no such chart" in words_of(browser.get("/commissioning/indicators/C1").text)
