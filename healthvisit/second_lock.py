@@ -33,6 +33,7 @@ GRANTED = {
     "ended_care": _ADDED,
     "imported_row": "SELECT, INSERT,"
     " UPDATE (state, content, child_rid, encounter, settled_by, settled_at, reason)",
+    "late_visit": "SELECT, INSERT, UPDATE (state, content, encounter, settled_by, settled_at, reason)",
     "child_identifier": "SELECT, INSERT, DELETE, UPDATE (held)",
     **dict.fromkeys(SEARCH, _MADE_AGAIN),
     "receipt": _ADDED,
@@ -216,6 +217,16 @@ _FUNCTIONS = {
         "boolean",
         f"""SELECT EXISTS (SELECT 1 FROM child_identifier i WHERE i.child_rid = child AND i.value = {_told("asked")})""",
     ),
+    # The number of a child whom one of the boroughs ever had, wherever the child is now.
+    "healthvisit_once_had": (
+        "which text, had text",
+        "bigint",
+        f"""SELECT r.rid FROM resource r WHERE {_OPENING} = 'handing-in' AND r.type = 'Patient' AND r.id = which
+            AND (EXISTS (SELECT 1 FROM responsibility s WHERE s.child_rid = r.rid
+                    AND s.borough = ANY (string_to_array(had, ',')))
+                OR EXISTS (SELECT 1 FROM resource p JOIN resource_version v ON v.rid = p.rid
+                    WHERE p.child_rid = r.rid AND v.author_borough = ANY (string_to_array(had, ','))))""",
+    ),
     # That a restricted paper was read or written tells that it is there.
     "healthvisit_hides": (
         "kind text, which text",
@@ -277,6 +288,8 @@ _OWN_EPISODE = f"""{_KIND} = 'borough' AND (responsibility.borough = ANY ({_BORO
 _OF_AN_IMPORT = f"""{_KIND} = 'borough' AND {_told("staff")} = 'true' AND NOT {_ONE_CHILD}
     AND {_mine("imported_row.borough")}"""
 _OWN_ACCOUNT = f"account = {_told('account')}"
+_OF_A_LATE_VISIT = f"""{_KIND} = 'borough' AND {_told("staff")} = 'true' AND NOT {_ONE_CHILD}
+    AND (NOT late_visit.restricted OR {_told("lead")} = 'true') AND {_answers("late_visit.child_rid")}"""
 # What was exported before a child was marked is taken back.
 _OF_A_JOB = f"({_KIND} = 'worker' OR {_OWN_ACCOUNT} OR {_KIND} = 'borough' AND {_OPENING} = 'marking')"
 
@@ -320,6 +333,13 @@ POLICIES: dict[str, dict[str, str]] = {
         "SELECT": f"USING ({_OF_AN_IMPORT})",
         "INSERT": f"WITH CHECK ({_OF_AN_IMPORT})",
         "UPDATE": f"USING ({_OF_AN_IMPORT}) WITH CHECK ({_OF_AN_IMPORT})",
+    },
+    # What was recorded of a child who went is for staff of the borough that answers for the child now; who recorded it
+    # is shown nothing of it.
+    "late_visit": {
+        "SELECT": f"USING ({_OF_A_LATE_VISIT})",
+        "INSERT": f"WITH CHECK ({_OWN_ACCOUNT} AND state = 'waiting')",
+        "UPDATE": f"USING ({_OF_A_LATE_VISIT}) WITH CHECK ({_OF_A_LATE_VISIT})",
     },
     "child_identifier": {
         "SELECT": f"USING ({_OPENING} = 'numbers' OR {_OPENING} = 'glass' AND child_identifier.value = {_told('asked')}"

@@ -220,6 +220,12 @@ def leave_borough(connection: Connection, account: str, borough: str, *, until_o
     )
 
 
+def worked_for(connection: Connection, account: str, *, on: date) -> frozenset[str]:
+    """GSS codes of the boroughs that the account works for on the day, or did before."""
+    row = tables.account_borough.c
+    return frozenset(connection.scalars(select(row.borough).where(row.account == account, row.from_on <= on)))
+
+
 def raise_epoch(connection: Connection, account: str) -> None:
     """Every token and session of the account is out on its next request."""
     connection.execute(

@@ -1,6 +1,6 @@
 """The one way in: credential -> Requester -> Record. Every view is marked; one that is not stops the service.
 
-Two credentials, never mixed. Routes below /fhir and /tablet/caseload take an access token in the
+Two credentials, never mixed. Routes below /fhir and what a tablet asks take an access token in the
 Authorization header and never look at a cookie; every other route takes the session cookie and never looks at
 that header. What a person may reach is read from the account on each request: a nurse who left, or a parent
 whose access was withdrawn, is out at once (decision 4).
@@ -53,6 +53,8 @@ OWN_PAGES: dict[Role, tuple[Scope, ...]] = {
 PEOPLE: tuple[Role, ...] = (*STAFF, "administrator", "support", "parent", "commissioner")
 _ROLES = frozenset({*PEOPLE, "system-client"})
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*)\Z", re.IGNORECASE)
+# What a tablet asks besides the record, with its token.
+_OF_A_TABLET = ("/tablet/caseload", "/tablet/late-visits")
 _MARK = "_door_admits"
 _NO_COOKIE = "_door_takes_no_cookie"
 
@@ -152,7 +154,10 @@ def request_id() -> str:
 
 def takes_token(path: str) -> bool:
     """Whether this path takes an access token and no cookie."""
-    return path.startswith(("/fhir/", "/tablet/caseload/")) or path in ("/fhir", "/tablet/caseload")
+    return path.startswith(("/fhir/", *(f"{each}/" for each in _OF_A_TABLET))) or path in (
+        "/fhir",
+        *_OF_A_TABLET,
+    )
 
 
 def requester() -> Requester:

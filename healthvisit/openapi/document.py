@@ -15,8 +15,9 @@ from healthvisit.exact_json import JSON
 from healthvisit.faces import door
 from healthvisit.faces.rest import capability
 from healthvisit.faces.sign_in import account, federation, opening, pages
-from healthvisit.faces.staff import ending, importing, moving
+from healthvisit.faces.staff import ending, importing, late, moving
 from healthvisit.faces.staff import opening as openings
+from healthvisit.faces.tablet import views as tablet
 from healthvisit.openapi import fhir
 from healthvisit.openapi.shapes import SCHEMAS, TEXT, ref, texts
 
@@ -92,6 +93,16 @@ OTHERS: dict[str, Says] = {
     "staff.import_accepted": Says("say of which child it is", sent=importing.Deciding, done=(303, 409)),
     "staff.import_refused": Says("say that it is not taken", sent=importing.Deciding, done=(303, 409)),
     "staff.import_set_aside": Says("leave it for another day", sent=importing.Deciding, done=(303, 409)),
+    "tablet.late_visits": Says(
+        "hand in a visit of a child for whom one's team no longer answers",
+        PLAIN,
+        sent=tablet.HandingIn,
+        done=(200, 422),
+    ),
+    "staff.late_visits": Says("visits that were recorded before a child came", asked=("done",)),
+    "staff.late_visit": Says("what was recorded at one of them", done=(200, 409)),
+    "staff.late_taken": Says("take it into the record", sent=late.Settling, done=(303, 409)),
+    "staff.late_refused": Says("say that it is not taken", sent=late.Settling, done=(303, 409)),
     "staff.opening": Says("the form that opens a child of another borough in an emergency"),
     "staff.opened": Says("open a child in an emergency", sent=openings.Emergency, done=(303, 429)),
     "staff.child": Says("what is needed of a child in the first minute"),
@@ -232,7 +243,9 @@ def _other(app: Flask, rule: Rule) -> JSON:
         found["security"] = [{"smart": []}] if door.takes_token(rule.rule) else [{"session": roles}]
         # Whoever has not signed in is led to the sign-in page.
         found["responses"].setdefault("303", {"description": "Elsewhere"})
-    if says.sent is not None:
+    if says.sent is not None and door.takes_token(rule.rule):
+        found["requestBody"] = {"required": True, "content": {PLAIN: {"schema": says.sent}}}
+    elif says.sent is not None:
         schema = {"allOf": [says.sent, texts("csrf_token")]} if isinstance(says.sent, type) else says.sent
         found["requestBody"] = {"required": True, "content": {fhir.FORM: {"schema": schema}}}
     for status in _REFUSALS:

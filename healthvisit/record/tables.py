@@ -184,6 +184,29 @@ imported_row = Table(
     Index(None, "borough", "state", "brought_at"),
 )
 
+# A visit of a child for whom the team that recorded it no longer answers. Rows are never deleted; what the visit says is
+# kept until it stands in the record.
+late_visit = Table(
+    "late_visit",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("account", Text, nullable=False),  # who recorded it
+    Column("operation", Text, nullable=False),  # the tablet's UUID
+    Column("practitioner", Text),  # "Practitioner/<id>" of the account then
+    Column("from_borough", Text, nullable=False),
+    Column("child_rid", Rid, ForeignKey("resource.rid"), nullable=False),
+    Column("restricted", Boolean, nullable=False),  # a paper of it is marked
+    Column("content", LargeBinary),  # JSON: the transaction, byte for byte
+    Column("received_at", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),  # waiting, taken or refused
+    Column("encounter", Text),  # id of the Encounter that it became
+    Column("settled_by", Text),  # account
+    Column("settled_at", BigInteger),
+    Column("reason", Text),  # code of CodeSystem late-visit-refusal, where it was refused
+    UniqueConstraint("account", "operation"),
+    Index(None, "child_rid", "state"),
+)
+
 # An NHS number is one child's, as far as whoever gives it can see. Where a child out of their reach has it both are
 # held for a person to settle: telling would tell where a child is, or that there is one.
 child_identifier = Table(

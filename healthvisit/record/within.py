@@ -30,9 +30,10 @@ _NAMING = ("phone", "email", "telecom")
 # What is opened by name: who has an NHS number already; what a service is told of a child that it is offered, and
 # writes when it accepts; the child with one NHS number, in an emergency; until when anybody answered for a
 # parent's own child; emergency openings that were refused to a borough's staff; all that stands of a child of one's own
-# who is marked as sensitive, or is no longer, and the exports that hold it unmarked.
+# who is marked as sensitive, or is no longer, and the exports that hold it unmarked; which child a visit is of that was
+# recorded before the child went.
 NUMBERS, TRANSFER, GLASS, CARE = "numbers", "transfer", "glass", "care"
-REFUSALS, MARKING = "refusals", "marking"
+REFUSALS, MARKING, HANDING = "refusals", "marking", "handing-in"
 
 
 def told(reach: Reach, account: str, *, at: datetime) -> Told:

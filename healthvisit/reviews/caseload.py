@@ -9,6 +9,7 @@ from healthvisit.definitions import CANONICAL, Definitions
 from healthvisit.exact_json import JSON
 from healthvisit.programme.boroughs import BY_GSS
 from healthvisit.programme.pathway import Window
+from healthvisit.record.errors import NotFound
 from healthvisit.record.record import Record
 from healthvisit.reviews import encounters, moves, timeline, windows
 from healthvisit.reviews.reading import bodies, chunks
@@ -160,7 +161,11 @@ def _contact(
 def _practitioner(record: Record, practitioner: str | None) -> JSON | None:
     if practitioner is None:
         return None
-    body = record.read("Practitioner", practitioner.partition("/")[2]).json()
+    try:
+        body = record.read("Practitioner", practitioner.partition("/")[2]).json()
+    except NotFound:
+        # Who works for no borough any more reads nothing, and the tablet must still know whose it is.
+        return {"reference": practitioner, "name": ""}
     return {"reference": practitioner, "name": timeline.name_of(body)}
 
 

@@ -399,6 +399,8 @@ WRITTEN = {
     " ended_at) VALUES ('x', {own}, '{salford}', 'x', '2021-01-01', 'x', 0)",
     "another's imported row": "INSERT INTO imported_row (id, borough, reference, digest, file, number, brought_by,"
     " brought_at, state) VALUES ('x', '{salford}', 'x', 'x', 'x', 2, 'x', 0, 'waiting')",
+    "another's late visit": "INSERT INTO late_visit (id, account, operation, from_borough, child_rid, restricted,"
+    " received_at, state) VALUES ('x', 'somebody', 'x', '{bury}', {own}, false, 0, 'waiting')",
 }
 
 
@@ -518,6 +520,45 @@ def test_what_a_paper_says_is_for_staff_of_the_borough_that_brought_it(world):
     with world.database.served.writing(told("team-lead", boroughs=["salford"])) as connection:
         changed = connection.exec_driver_sql("UPDATE imported_row SET state = 'refused', content = NULL")
         assert changed.rowcount == 0
+
+
+def test_what_was_recorded_of_a_child_who_went_is_for_staff_of_the_borough_that_has_the_child(world):
+    with world.database.writing() as connection:
+        for name, restricted in (("plain", "false"), ("hidden", "true")):
+            connection.exec_driver_sql(
+                "INSERT INTO late_visit (id, account, operation, from_borough, child_rid, restricted, content,"
+                f" received_at, state) VALUES ('{name}', 'requester', '{name}', '{BURY}', {row_of(world, 'moved')},"
+                f" {restricted}, 'a canary', 0, 'waiting')"
+            )
+    rows = text("SELECT id FROM late_visit ORDER BY id")
+    for asker, found in (
+        (told("team-lead", boroughs=["salford"]), ["plain"]),
+        (told("safeguarding-lead", boroughs=["salford"]), ["hidden", "plain"]),
+        # Who recorded them is shown nothing of them either.
+        (told("team-lead"), []),
+        (told("safeguarding-lead"), []),
+        (told("system-client", boroughs=["salford"]), []),
+        (told("administrator", boroughs=["salford"]), []),
+        (told("parent", children=[world.children["moved"].id]), []),
+        ((), []),
+    ):
+        with world.database.served.reading(asker) as connection:
+            assert connection.scalars(rows).all() == found
+    with world.database.served.writing(told("team-lead")) as connection:
+        changed = connection.exec_driver_sql("UPDATE late_visit SET state = 'refused', content = NULL")
+        assert changed.rowcount == 0
+
+
+def test_whom_a_borough_once_had_is_asked_for_one_purpose_alone(world):
+    asked = text("SELECT healthvisit_once_had(:id, :boroughs)")
+    with world.database.served.writing(of_bury()) as connection:
+        moved = {"id": world.children["moved"].id, "boroughs": f"{BURY},E08000010"}
+        assert connection.scalar(asked, moved) is None
+        with opening(connection, within.HANDING):
+            assert connection.scalar(asked, moved) == row_of(world, "moved")
+            assert connection.scalar(asked, {**moved, "id": world.children["salford"].id}) is None
+            assert connection.scalar(asked, {**moved, "boroughs": "E08000010"}) is None
+            assert connection.scalar(asked, {**moved, "boroughs": ""}) is None
 
 
 def test_a_parents_page_is_told_of_its_own_child_alone_until_when_somebody_answered(world):

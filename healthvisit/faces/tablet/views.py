@@ -1,6 +1,6 @@
-"""Shell, service worker, manifest and caseload.
+"""Shell, service worker, manifest, caseload, and visits of children who went.
 
-The shell and the files hold nobody's data; the caseload asks the door.
+The shell and the files hold nobody's data; the rest asks the door.
 What the worker keeps is named after the content of every file, so a new build is taken whole or not at all.
 """
 
@@ -8,14 +8,18 @@ import hashlib
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-from flask import Blueprint, Response, render_template, send_from_directory
+from flask import Blueprint, Response, render_template, request, send_from_directory
+from marshmallow import Schema, ValidationError, fields, validate
 
 from healthvisit.access.requester import STAFF
-from healthvisit.exact_json import dumps
+from healthvisit.accounts import people
+from healthvisit.exact_json import Malformed, dumps, loads
 from healthvisit.faces import door, layout
 from healthvisit.programme import growth
-from healthvisit.record.errors import Forbidden
+from healthvisit.record import instants, late
+from healthvisit.record.errors import Forbidden, Invalid
 from healthvisit.reviews import caseload as caseloads
 
 blueprint = Blueprint(
@@ -73,6 +77,35 @@ def caseload() -> Response:
     with door.record() as record:
         carried = caseloads.of_practitioner(record, record.requester.fhir_user, on=door.today())
     return Response(dumps(carried), content_type="application/json")
+
+
+class HandingIn(Schema):
+    """A visit of a child for whom the team no longer answers. operation: its permanent UUID; handed in again it gets its
+    first receipt. visit: the transaction, as the text that would have been sent."""
+
+    operation = fields.UUID(required=True)
+    visit = fields.Str(required=True, validate=validate.Length(min=1))
+
+
+@blueprint.post("/late-visits")
+@door.admits(*STAFF)
+def late_visits() -> Response:
+    sent = _sent(HandingIn())
+    account = door.requester().account
+    with door.house().database.reading() as connection:
+        boroughs = people.worked_for(connection, account, on=door.today())
+    with door.record(writing=True) as record:
+        receipt = late.hand_in(record, str(sent["operation"]), sent["visit"], worked_for=boroughs)
+    told = {"reference": receipt.id, "received_at": instants.text(instants.micros(receipt.at))}
+    return Response(dumps(told), content_type="application/json")
+
+
+def _sent(schema: Schema) -> dict[str, Any]:
+    """Raises the record's Invalid for a body that does not fit, whatever is in it."""
+    try:
+        return dict(schema.load(loads(request.get_data())))
+    except (Malformed, ValidationError):
+        raise Invalid("The body is not what is asked for.") from None
 
 
 @cache
