@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as outbox from "../../healthvisit/faces/tablet/static/outbox.js";
-import { meaning } from "../../healthvisit/faces/tablet/static/sync.js";
+import { handingMeaning, meaning } from "../../healthvisit/faces/tablet/static/sync.js";
 
 const about = {
   child: "Patient/1",
@@ -145,6 +145,66 @@ test("a contact of a child whom another team has by now is kept, and says so", (
   }
   const others = { ...body, issue: [{ ...body.issue[0], details: { coding: [{ code: "child-moved" }] } }] };
   assert.equal("moved" in meaning(403, others, null, at), false);
+});
+
+test("a child whom the server gave and does not know any more has gone; another thing that it does not know has not", () => {
+  const unknown = (place) => ({
+    resourceType: "OperationOutcome",
+    issue: [{ severity: "error", code: "not-found", diagnostics: "None.", expression: [place] }],
+  });
+  assert.equal(meaning(422, unknown("Bundle.entry[0].resource.subject"), null, at).moved, true);
+  assert.equal("moved" in meaning(422, unknown("Bundle.entry[0].resource.participant[0].individual"), null, at), false);
+});
+
+function aMovedItem() {
+  return { ...anItem(), state: "set-aside", moved: true, reason: "Another service answers." };
+}
+
+test("a contact of a child who moved is handed in, and is handed in only by the server's own receipt", () => {
+  const moved = aMovedItem();
+  assert.deepEqual(outbox.toHandIn([moved], 0), [moved]);
+  assert.equal(outbox.lineWords([moved], clock), "1 contact on this tablet, to hand to another team");
+  assert.equal(outbox.unsent([moved]).length, 1);
+  for (const body of [null, {}, { reference: "r1" }, { reference: "r1", received_at: "soon" }, { received_at: at }]) {
+    assert.equal(handingMeaning(200, body, null).kind, "no-answer");
+  }
+  const there = outbox.handed(moved, handingMeaning(200, { reference: "r1", received_at: at }, null), 0);
+  assert.equal(
+    outbox.stateWords(there, clock),
+    "Handed to the team that answers for the child now, 10:42, reference r1",
+  );
+  assert.equal(outbox.lineWords([there], clock), "Nothing waiting to send");
+  assert.doesNotMatch(outbox.stateWords(there, clock), /received|recorded|stored|done/i);
+  assert.deepEqual([outbox.toHandIn([there], Infinity), outbox.unsent([there])], [[], []]);
+  assert.throws(() => outbox.handed(there, { kind: "handed-in", reference: "r2", at }, 0), RangeError);
+  assert.throws(() => outbox.sending(there), RangeError);
+});
+
+test("a contact that cannot be handed in now is kept and handed in later, each time after a longer wait", () => {
+  let item = aMovedItem();
+  const waits = [];
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    item = outbox.handed(item, handingMeaning(503, null, null), 1000);
+    waits.push((item.not_before_ms - 1000) / 1000);
+  }
+  assert.deepEqual(waits, [5, 5, 10, 20]);
+  assert.deepEqual(outbox.toHandIn([item], 2000), []);
+  assert.equal(outbox.toHandIn([item], Infinity).length, 1);
+  assert.equal(outbox.handed(item, handingMeaning(503, null, "30"), 0).not_before_ms, 30_000);
+  assert.equal(outbox.handed(item, handingMeaning(401, null, null), 0).not_before_ms, 0);
+});
+
+test("a contact that the server does not take for another team is kept, with the reason, and asked no more", () => {
+  const refused = outbox.handed(aMovedItem(), handingMeaning(422, { title: "It is not so." }, null), 0);
+  assert.equal(refused.not_handed, "It is not so.");
+  assert.deepEqual(outbox.toHandIn([refused], Infinity), []);
+  assert.match(outbox.stateWords(refused, clock), /not handed over.*kept on this tablet/);
+  assert.equal(outbox.lineWords([refused], clock), "Nothing waiting to send, 1 contact not accepted");
+});
+
+test("what is refused for another reason is never handed in", () => {
+  const aside = outbox.answered(outbox.sending(anItem()), meaning(422, null, null, at), 0);
+  assert.deepEqual(outbox.toHandIn([aside, { ...aMovedItem(), replaced_by: "op-2" }, anItem()], Infinity), []);
 });
 
 test("a refused contact that was sent again is no longer said to be waiting for anyone", () => {

@@ -306,3 +306,66 @@ test("a sign-in that changes hands between two contacts stops the second", async
   assert.equal(notebook.items.get("op-2").state, "waiting");
   assert.equal(sync.line, "other-person");
 });
+
+const refusedAsMoved = {
+  status: 403,
+  json: {
+    resourceType: "OperationOutcome",
+    issue: [
+      {
+        code: "forbidden",
+        diagnostics: "This service does not answer for the child today.",
+        details: { coding: [{ system: "https://healthvisit.example/fhir/CodeSystem/refusal", code: "child-moved" }] },
+      },
+    ],
+  },
+};
+
+test("a contact of a child who moved is handed in at once, as the bytes that were sent, and kept until the receipt", async () => {
+  const notebook = aNotebook("op-a", "op-b");
+  let isThere = false;
+  const { sync, calls } = aSync(
+    {
+      ...signedIn,
+      "/fhir": (_url, { headers }) => (headers["Idempotency-Key"] === "op-a" ? refusedAsMoved : received("e2")),
+      "/fhir/Observation": () => ({ json: { resourceType: "Bundle", type: "searchset" } }),
+      "/tablet/late-visits": () =>
+        isThere
+          ? { json: { reference: "r1", received_at: "2021-02-15T10:42:00Z" } }
+          : { status: 503, headers: { "Retry-After": "0" } },
+    },
+    notebook,
+  );
+  await sync.run();
+  assert.equal(notebook.items.get("op-a").state, "set-aside");
+  assert.equal(notebook.items.get("op-b").state, "received");
+  assert.equal(sync.line, "no-answer");
+
+  isThere = true;
+  await sync.run({ hurried: true });
+  const item = notebook.items.get("op-a");
+  assert.deepEqual(
+    [item.state, item.handed_reference, item.handed_at, item.received_at],
+    ["handed-in", "r1", "2021-02-15T10:42:00Z", null],
+  );
+  const handed = calls.filter(({ path }) => path === "/tablet/late-visits");
+  assert.equal(handed.length, 2);
+  assert.deepEqual(JSON.parse(handed[0].body), { operation: "op-a", visit: '{"n":"op-a"}' });
+  assert.equal(handed[1].body, handed[0].body);
+  assert.equal(handed[0].headers.Authorization, "Bearer t1");
+  // Nothing of it goes to the record by itself any more.
+  await sync.run({ pressed: true });
+  assert.equal(calls.filter(({ path }) => path === "/tablet/late-visits").length, 2);
+  assert.equal(calls.filter(({ path, headers }) => path === "/fhir" && headers["Idempotency-Key"] === "op-a").length, 1);
+});
+
+test("nothing is handed in under another person's sign-in", async () => {
+  const notebook = aNotebook("op-a");
+  notebook.items.set("op-a", { ...notebook.items.get("op-a"), state: "set-aside", moved: true });
+  const other = { ...aCaseload(), practitioner: { reference: "Practitioner/other", name: "Bea" } };
+  const { sync, calls } = aSync({ ...signedIn, "/tablet/caseload": () => ({ json: other }) }, notebook);
+  await sync.run({ hurried: true });
+  assert.equal(sync.line, "other-person");
+  assert.equal(calls.filter(({ path }) => path === "/tablet/late-visits").length, 0);
+  assert.equal(notebook.items.get("op-a").state, "set-aside");
+});

@@ -8,7 +8,7 @@ import { NoAnswer, SignIn } from "./auth.js";
 import { civilDate, clockTime } from "./civil.js";
 import { Clock } from "./clock.js";
 import { h } from "./dom.js";
-import { lineWords, ready, unsent } from "./outbox.js";
+import { lineWords, ready, toHandIn, unsent } from "./outbox.js";
 import * as child from "./screens/child.js";
 import * as door from "./screens/door.js";
 import * as record from "./screens/record.js";
@@ -130,7 +130,8 @@ export class App {
 
   #tick() {
     this.#lockIfLeft();
-    if (this.notebook && ready(this.notebook.outbox, Date.now()).length) void this.synchronise();
+    const items = this.notebook?.outbox ?? [];
+    if (ready(items, Date.now()).length || toHandIn(items, Date.now()).length) void this.synchronise();
   }
 
   #lockIfLeft() {
@@ -345,7 +346,7 @@ export class App {
     this.said([lineWords(items, (at) => this.clockWords(at)), this.#signal()].filter(Boolean).join(". ") + ".");
     const needsSignIn = this.sync.line === "sign-in" || this.sync.line === "other-person";
     element("sync-button").textContent = needsSignIn ? "Sign in" : unsent(items).length ? "Send now" : "Update";
-    const isHeld = items.some((item) => item.state !== "received" && !item.replaced_by);
+    const isHeld = items.some(({ state, replaced_by }) => state !== "received" && state !== "handed-in" && !replaced_by);
     element("sync").classList.toggle("hv-sync--held", isHeld || needsSignIn);
   }
 

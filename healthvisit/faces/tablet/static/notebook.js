@@ -2,7 +2,7 @@
 /**
  * What one health visitor's tablet carries while it is unlocked: caseload, drafts, outbox, earlier results. Every change
  * is sealed and on the disk before it is shown as kept. A draft goes only in the same step in which the server's receipt
- * is written; nothing else deletes one.
+ * is written, its own or that of handing in; nothing else deletes one.
  */
 
 import { resumed, unsent } from "./outbox.js";
@@ -198,7 +198,12 @@ export class Notebook {
    * @param {number} clockOffsetMs
    */
   async keepCaseload(caseload, clockOffsetMs) {
-    const carried = { ...caseload, children: [...caseload.children, ...this.#departed(caseload)] };
+    const carried = {
+      ...caseload,
+      // Who works for no borough any more may still have to say for which one a visit was.
+      organization: caseload.organization ?? this.caseload?.organization,
+      children: [...caseload.children, ...this.#departed(caseload)],
+    };
     const here = new Set(carried.children.map(({ patient }) => `Patient/${patient.id}`));
     const gone = [...this.results.values()].filter(({ value }) => !here.has(value.child));
     const value = { caseload: carried, clock_offset_ms: clockOffsetMs };
@@ -252,12 +257,13 @@ export class Notebook {
   }
 
   /**
-   * An item in its new state. Its draft goes only when the item was received, and stays inside the item's own body.
+   * An item in its new state. Its draft goes only when the server has the item, and stays inside the item's own body.
    * @param {import("./outbox.js").Item} item
    */
   async keepItem(item) {
     const draft = this.drafts.get(item.about.draft);
-    const done = item.state === "received" && draft?.operation === item.operation;
+    const isThere = item.state === "received" || item.state === "handed-in";
+    const done = isThere && draft?.operation === item.operation;
     await this.store.write([await this.#sealed("item", item.operation, item)], done ? [draft.id] : []);
     this.items.set(item.operation, item);
     if (done) this.drafts.delete(draft.id);

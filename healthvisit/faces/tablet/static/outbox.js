@@ -1,15 +1,15 @@
 // @ts-check
 /**
  * What waits to be sent, as plain values: order, states, back-off. One permanent UUID per operation, so that a reply
- * which was lost changes nothing when the operation is sent again. "Received" is only ever written from the server's
- * own answer.
+ * which was lost changes nothing when the operation is sent again. "Received" and "handed in" are only ever written from
+ * the server's own answer.
  */
 
 const FIRST_WAIT_S = 5;
 const LONGEST_WAIT_S = 300;
 
 /**
- * @typedef {"waiting" | "sending" | "received" | "set-aside"} State
+ * @typedef {"waiting" | "sending" | "received" | "set-aside" | "handed-in"} State
  *
  * @typedef {object} About what the item is, in the tablet's own terms
  * @property {string} child "Patient/…"
@@ -32,12 +32,18 @@ const LONGEST_WAIT_S = 300;
  * @property {string | null} reason the server's reason, where it was refused
  * @property {object[] | null} results Observations the server made, null until read
  * @property {boolean} [moved] refused because this team does not answer for the child any more
+ * @property {string} [handed_at] the server's time at which it took the contact for another team
+ * @property {string} [handed_reference] of the contact where it waits for that team
+ * @property {string} [not_handed] why the server does not take it for another team
  * @property {string} [replaced_by] the operation under which a refused one was sent again
  *
  * @typedef {{kind: "received", reference: string, at: string}
  *   | {kind: "refused", reason: string, moved?: true}
  *   | {kind: "sign-in"}
  *   | {kind: "no-answer", wait_s?: number}} Answer
+ *
+ * @typedef {{kind: "handed-in", reference: string, at: string}
+ *   | Exclude<Answer, {kind: "received"}>} HandingAnswer
  */
 
 /**
@@ -104,6 +110,50 @@ export function answered(item, answer, nowMs) {
 }
 
 /**
+ * Whether it is to be handed to the team that answers for the child now. It keeps its state until the server's receipt
+ * came: a tablet that dies in between hands it in again, which changes nothing.
+ * @param {Item} item
+ */
+export function isToHandIn(item) {
+  return item.state === "set-aside" && item.moved === true && !item.replaced_by && item.not_handed === undefined;
+}
+
+/**
+ * Items to hand in now, oldest first.
+ * @param {readonly Item[]} items
+ * @param {number} nowMs Infinity when the person presses "Send now"
+ */
+export function toHandIn(items, nowMs) {
+  return items
+    .filter((item) => isToHandIn(item) && item.not_before_ms <= nowMs)
+    .sort((a, b) => a.number - b.number);
+}
+
+/**
+ * @param {Item} item
+ * @param {HandingAnswer} answer
+ * @param {number} nowMs device time
+ * @returns {Item}
+ */
+export function handed(item, answer, nowMs) {
+  if (!isToHandIn(item)) throw new RangeError(`an item that is ${item.state} is not handed in`);
+  switch (answer.kind) {
+    case "handed-in":
+      return { ...item, state: "handed-in", handed_at: answer.at, handed_reference: answer.reference };
+    case "refused":
+      return { ...item, not_handed: answer.reason };
+    case "sign-in":
+      return { ...item, not_before_ms: 0 };
+    case "no-answer":
+      return {
+        ...item,
+        attempts: item.attempts + 1,
+        not_before_ms: nowMs + (answer.wait_s ?? backOffS(item.attempts)) * 1000,
+      };
+  }
+}
+
+/**
  * An item found "sending" at start was cut off: whether the server has it is not known, so it is sent again as it is.
  * @param {Item} item
  * @returns {Item}
@@ -120,9 +170,9 @@ export function backOffS(attempts) {
   return Math.min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** Math.max(0, attempts - 1));
 }
 
-/** @param {readonly Item[]} items */
+/** What is on this tablet alone. @param {readonly Item[]} items */
 export function unsent(items) {
-  return items.filter((item) => item.state === "waiting" || item.state === "sending");
+  return items.filter((item) => item.state === "waiting" || item.state === "sending" || isToHandIn(item));
 }
 
 /**
@@ -140,9 +190,12 @@ export function stateWords(item, clock) {
       return `Received ${clock(/** @type {string} */ (item.received_at))}, reference ${item.reference}`;
     case "set-aside":
       if (item.replaced_by) return "Not accepted by the server; sent again after";
-      return item.moved
-        ? "Not stored: your team does not have the child now; kept on this tablet"
-        : "Not accepted by the server, kept on this tablet";
+      if (!item.moved) return "Not accepted by the server, kept on this tablet";
+      return isToHandIn(item)
+        ? "Not stored: your team does not have the child now; kept on this tablet until it is handed over"
+        : "Not stored and not handed over: your team does not have the child now; kept on this tablet";
+    case "handed-in":
+      return `Handed to the team that answers for the child now, ${clock(/** @type {string} */ (item.handed_at))}, reference ${item.handed_reference}`;
   }
 }
 
@@ -154,13 +207,15 @@ export function stateWords(item, clock) {
 export function lineWords(items, clock) {
   const waiting = items.filter((item) => item.state === "waiting").length;
   const going = items.filter((item) => item.state === "sending").length;
-  const aside = items.filter((item) => item.state === "set-aside" && !item.replaced_by).length;
+  const handing = items.filter(isToHandIn).length;
+  const aside = items.filter((item) => item.state === "set-aside" && !item.replaced_by).length - handing;
   const received = items.flatMap((item) => (item.received_at ? [item.received_at] : [])).sort();
   const visits = (/** @type {number} */ count) => `${count} ${count === 1 ? "contact" : "contacts"}`;
   const parts = [];
   if (going) parts.push(`Sending ${visits(going)}`);
   if (waiting) parts.push(`${visits(waiting)} on this tablet, waiting to send`);
-  if (!going && !waiting) parts.push("Nothing waiting to send");
+  if (handing) parts.push(`${visits(handing)} on this tablet, to hand to another team`);
+  if (!going && !waiting && !handing) parts.push("Nothing waiting to send");
   if (aside) parts.push(`${visits(aside)} not accepted`);
   const last = received.at(-1);
   if (last) parts.push(`last received ${clock(last)}`);

@@ -6,7 +6,7 @@
 
 import { NoAnswer } from "./auth.js";
 import { civilDate } from "./civil.js";
-import { answered, ready, sending } from "./outbox.js";
+import { answered, handed, isToHandIn, ready, sending, toHandIn } from "./outbox.js";
 import { standingSo } from "./pathway.js";
 
 const FRESH_MS = 10 * 60_000;
@@ -43,25 +43,54 @@ export function meaning(status, body, retryAfter, at) {
     if (reference === null) return { kind: "no-answer" };
     return { kind: "received", reference: reference[1], at: first.response.lastModified ?? at };
   }
-  const later = status >= 500 || [408, 425, 429].includes(status) || (status >= 300 && status < 400);
-  if (later) {
-    const wait = Number(retryAfter);
-    return retryAfter !== null && wait >= 0 ? { kind: "no-answer", wait_s: wait } : { kind: "no-answer" };
-  }
+  const later = comingLater(status, retryAfter);
+  if (later) return later;
   const refused = { kind: /** @type {"refused"} */ ("refused"), reason: reasonWords(status, body) };
   return isMoved(body) ? { ...refused, moved: true } : refused;
 }
 
 /**
- * Whether this team does not answer for the child any more: the one refusal that only people can settle.
+ * What an answer to handing a contact in means.
+ * @param {number} status
+ * @param {any} body parsed JSON, null where it was none
+ * @param {string | null} retryAfter header, seconds
+ * @returns {import("./outbox.js").HandingAnswer}
+ */
+export function handingMeaning(status, body, retryAfter) {
+  if (status === 401) return { kind: "sign-in" };
+  if (status >= 200 && status < 300) {
+    if (typeof body?.reference !== "string" || Number.isNaN(Date.parse(body?.received_at))) return { kind: "no-answer" };
+    return { kind: "handed-in", reference: body.reference, at: body.received_at };
+  }
+  return comingLater(status, retryAfter) ?? { kind: "refused", reason: body?.title ?? reasonWords(status, body) };
+}
+
+/**
+ * @param {number} status
+ * @param {string | null} retryAfter
+ * @returns {{kind: "no-answer", wait_s?: number} | null} null where asking again changes nothing
+ */
+function comingLater(status, retryAfter) {
+  const later = status >= 500 || [408, 425, 429].includes(status) || (status >= 300 && status < 400);
+  if (!later) return null;
+  const wait = Number(retryAfter);
+  return retryAfter !== null && wait >= 0 ? { kind: "no-answer", wait_s: wait } : { kind: "no-answer" };
+}
+
+/**
+ * Whether this team does not answer for the child any more: the one refusal that only people can settle. The child came
+ * from the server, so one whom it says it does not know has gone where this person does not reach.
  * @param {any} body OperationOutcome or anything
  */
 function isMoved(body) {
   const issues = body?.resourceType === "OperationOutcome" ? (body.issue ?? []) : [];
-  return issues.some((/** @type {any} */ issue) =>
-    (issue.details?.coding ?? []).some(
-      (/** @type {any} */ coding) => coding.code === "child-moved" && coding.system?.endsWith("/CodeSystem/refusal"),
-    ),
+  return issues.some(
+    (/** @type {any} */ issue) =>
+      (issue.details?.coding ?? []).some(
+        (/** @type {any} */ coding) => coding.code === "child-moved" && coding.system?.endsWith("/CodeSystem/refusal"),
+      ) ||
+      (issue.code === "not-found" &&
+        (issue.expression ?? []).some((/** @type {string} */ place) => /\.resource\.subject$/.test(place))),
   );
 }
 
@@ -158,6 +187,11 @@ export class Sync {
       if (await this.#sendOne(notebook, item)) received += 1;
       else if (notebook.items.get(item.operation)?.state === "waiting") unanswered += 1;
     }
+    for (const item of toHandIn(notebook.outbox, hurried ? Infinity : Date.now())) {
+      if (this.notebook() !== notebook) return;
+      if (await this.#handIn(notebook, item)) received += 1;
+      else if (notebook.items.get(item.operation)?.not_handed === undefined) unanswered += 1;
+    }
     for (const item of notebook.outbox) {
       const isScored = item.state === "received" && item.about.outcome === "completed";
       if (isScored && item.results === null) await this.#readResults(notebook, item);
@@ -191,7 +225,7 @@ export class Sync {
     if (this.notebook() !== notebook) return false;
     if (caseload.practitioner.reference !== notebook.person.account) {
       this.line = "other-person";
-      this.otherName = caseload.practitioner.name;
+      this.otherName = caseload.practitioner.name || "Somebody else";
       this.confirmedFor = null;
       this.signIn.forget();
       return false;
@@ -247,6 +281,37 @@ export class Sync {
     if (this.notebook() === notebook) await notebook.keepItem(answered(item, answer, Date.now()));
     this.changed();
     return answer.kind === "received";
+  }
+
+  /**
+   * To the team that answers for the child now, whichever it is. The bytes are those that were sent before.
+   * @param {Notebook} notebook
+   * @param {import("./outbox.js").Item} item
+   */
+  async #handIn(notebook, item) {
+    /** @type {import("./outbox.js").HandingAnswer} */
+    let answer = { kind: "no-answer" };
+    try {
+      const reply = await this.#asked("/tablet/late-visits", {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Accept: "application/json" },
+        body: JSON.stringify({ operation: item.operation, visit: item.body }),
+      });
+      answer = handingMeaning(reply.status, await json(reply), reply.headers.get("Retry-After"));
+    } catch (error) {
+      if (error instanceof Unadmitted || error instanceof Unconfirmed) answer = { kind: "sign-in" };
+      if (this.notebook() === notebook) await this.#keepHanded(notebook, item, answer);
+      throw error;
+    }
+    if (this.notebook() === notebook) await this.#keepHanded(notebook, item, answer);
+    this.changed();
+    return answer.kind === "handed-in";
+  }
+
+  /** @param {Notebook} notebook @param {import("./outbox.js").Item} item @param {import("./outbox.js").HandingAnswer} answer */
+  async #keepHanded(notebook, item, answer) {
+    const standing = notebook.items.get(item.operation) ?? item;
+    if (isToHandIn(standing)) await notebook.keepItem(handed(standing, answer, Date.now()));
   }
 
   /** @param {Notebook} notebook @param {import("./outbox.js").Item} item */

@@ -75,7 +75,8 @@ export function banner(app, { patient, gestation, is_departed: isDeparted }, isH
  * @param {import("../outbox.js").Item} item
  */
 export function stateTag(app, item) {
-  const colour = { waiting: "yellow", sending: "blue", received: "green", "set-aside": "red" }[item.state];
+  const colours = { waiting: "yellow", sending: "blue", received: "green", "set-aside": "red", "handed-in": "purple" };
+  const colour = colours[item.state];
   return tag(
     stateWords(item, (at) => app.clockWords(at)),
     `${colour} hv-tag--long`,

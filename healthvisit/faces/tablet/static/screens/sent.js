@@ -2,7 +2,7 @@
 /** What became of what was sent: one contact with its honest state, and all of them. */
 
 import { h } from "../dom.js";
-import { stateWords } from "../outbox.js";
+import { isToHandIn, stateWords } from "../outbox.js";
 import { fullName } from "../patient.js";
 import { OUTCOMES } from "../words.js";
 import { banner, heading, stateTag } from "./parts.js";
@@ -25,6 +25,7 @@ export function sent(app, operation) {
       h("div", { role: "status" }, stateBox(app, item)),
       ...results(item),
       ...aside(item),
+      ...handedIn(item),
       h(
         "div",
         { class: "hv-actions" },
@@ -32,7 +33,7 @@ export function sent(app, operation) {
         h(
           "a",
           {
-            class: `nhsuk-button hv-button${isOpen(item) ? " nhsuk-button--secondary" : ""}`,
+            class: `nhsuk-button hv-button${isOpen(item) && !isToHandIn(item) ? " nhsuk-button--secondary" : ""}`,
             href: "#/",
             id: "to-today",
           },
@@ -81,7 +82,7 @@ function stateBox(app, item) {
     { class: `hv-state hv-state--${item.state}` },
     h("h1", { class: "nhsuk-heading-l hv-heading" }, words),
     h("p", null, what),
-    item.state === "set-aside"
+    item.state === "set-aside" || item.state === "handed-in"
       ? null
       : h(
           "p",
@@ -104,14 +105,14 @@ function results(item) {
   ];
 }
 
-/** Whether the person has something to do about it. @param {Item} item */
+/** Whether it was refused, and is not sent anew yet. @param {Item} item */
 function isOpen(item) {
   return item.state === "set-aside" && !item.replaced_by;
 }
 
 /** @param {Item} item */
 function again(item) {
-  if (!isOpen(item)) return [];
+  if (!isOpen(item) || isToHandIn(item)) return [];
   const id = item.about.child.split("/")[1];
   const href = `#/child/${id}/${item.about.review}/check`;
   return [h("a", { class: "nhsuk-button hv-button", href, id: "again" }, "Change answers and send again")];
@@ -124,13 +125,32 @@ function aside(item) {
     h("h2", { class: "nhsuk-heading-m" }, "Why it was not accepted"),
     h("p", { class: "hv-reason" }, item.reason),
     h("p", null, "Nothing is lost: your answers are still on this tablet."),
-    item.moved
+    isToHandIn(item)
       ? h(
           "p",
           null,
-          "Tell your team lead. If another team has the child now, it can record what you saw from this screen; if the child comes back to your team, send it again.",
+          "It is handed to the team that answers for the child now, by itself, as soon as there is a signal. That team decides what stands in the record.",
         )
       : null,
+    item.not_handed !== undefined
+      ? h(
+          "p",
+          null,
+          `It could not be handed to another team: ${item.not_handed} Tell your team lead; if the child comes back to your team, send it again.`,
+        )
+      : null,
+  ];
+}
+
+/** @param {Item} item */
+function handedIn(item) {
+  if (item.state !== "handed-in") return [];
+  return [
+    h(
+      "p",
+      null,
+      "Your team did not have the child any more when this was sent. It does not stand in the child’s record yet: who leads the team that has the child now looks at it and decides. There is nothing more for you to do.",
+    ),
   ];
 }
 
