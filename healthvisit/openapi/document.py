@@ -76,6 +76,7 @@ OTHERS: dict[str, Says] = {
     "parents.seen": Says("on which days what kind of person looked at a child's record"),
     "commissioning.overview": Says("digitisation by borough", asked=("quarter",)),
     "commissioning.borough": Says("one borough over time"),
+    "commissioning.way": Says("one review's way from due to recorded digitally", asked=("quarter",)),
     "commissioning.digitisation_csv": Says("every borough and quarter", "text/csv"),
     "commissioning.national_indicators": Says("the national indicators of a quarter", asked=("quarter",)),
     "commissioning.national_indicator": Says("one national indicator over time"),

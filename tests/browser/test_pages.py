@@ -32,6 +32,7 @@ def test_the_commissioners_pages(browse, size):
     for path in (
         "/commissioning/",
         "/commissioning/boroughs/E08000002",
+        "/commissioning/reviews/two-year",
         "/commissioning/?quarter=never",
         "/commissioning/indicators",
         "/commissioning/indicators/C6i",

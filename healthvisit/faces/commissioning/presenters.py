@@ -49,7 +49,7 @@ _NO_FORECAST = {
     "none-or-all": "A quarter stands at none or at all, and no forecast can begin there.",
     "already-counted": f"{words.quarter(_TARGET_QUARTER)} is counted.",
 }
-_REVIEWS = {
+REVIEWS = {
     "antenatal": "Antenatal",
     "new-birth": "New birth",
     "six-to-eight-week": "6 to 8 weeks",
@@ -132,7 +132,7 @@ class Overview:
             listed,
             _headline(here),
             _at_target(here),
-            _dates(here),
+            dates(here),
             _missing(here),
             tuple(Row.of(each.name, _of(here, each), gss=each.gss) for each in BOROUGHS),
             _trend_sentence(figures),
@@ -175,7 +175,7 @@ class BoroughPage:
             ).strip(),
             f"Counted on {words.day(area.frozen_at.date())}.",
             tuple(Row.of(str(each.quarter), area, line=each.line) for each, area in found),
-            tuple(_review_row(_REVIEWS[code], figure) for code, figure in area.reviews.items()),
+            tuple(_review_row(REVIEWS[code], figure) for code, figure in area.reviews.items()),
             forecast_sentence([(each.quarter, _of(each, borough)) for each in figures]),
             (
                 ("Recorded digitally", _digitised(figures, borough, key="digitised")),
@@ -298,7 +298,7 @@ def _at_target(here: QuarterFigures) -> Headline:
     )
 
 
-def _dates(here: QuarterFigures) -> str:
+def dates(here: QuarterFigures) -> str:
     areas = [area for area in (here.whole, *here.boroughs) if area is not None]
     if not areas:
         return ""

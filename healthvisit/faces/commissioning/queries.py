@@ -10,7 +10,7 @@ from healthvisit.programme.boroughs import BY_GSS, Borough
 from healthvisit.programme.dates import Quarter
 from healthvisit.record.errors import NotFound
 from healthvisit.reviews import national
-from healthvisit.reviews.quarter import QuarterFigures
+from healthvisit.reviews.quarter import REVIEWS, QuarterFigures
 
 NOT_IN_LIST = "Select a quarter from the list"
 
@@ -72,5 +72,12 @@ def borough(gss: str) -> Borough:
 def indicator(code: str) -> str:
     """Raises NotFound for a code that is no indicator's."""
     if code not in national.INDICATORS:
+        raise NotFound
+    return code
+
+
+def review(code: str) -> str:
+    """Raises NotFound for a code that is no statutory review's."""
+    if code not in REVIEWS:
         raise NotFound
     return code

@@ -4,7 +4,7 @@ CSV."""
 from flask import Response, render_template, request
 
 from healthvisit.faces import door
-from healthvisit.faces.commissioning import blueprint, indicators, presenters, queries, table, variation
+from healthvisit.faces.commissioning import blueprint, indicators, presenters, queries, table, variation, ways
 from healthvisit.reviews import national, quarter
 
 
@@ -22,6 +22,7 @@ def overview() -> tuple[str, int]:
         error=choice.error,
         definitions=definitions,
         rules=variation.rules(),
+        reviews=presenters.REVIEWS,
     )
     return shown, 400 if choice.error else 200
 
@@ -36,6 +37,19 @@ def borough(gss: str) -> str:
     return render_template(
         "commissioning/borough.html", page=page, definitions=definitions, rules=variation.rules()
     )
+
+
+@blueprint.get("/reviews/<code>")
+@door.admits("commissioner")
+def way(code: str) -> tuple[str, int]:
+    review = queries.review(code)
+    with door.record() as record:
+        figures = quarter.figures(record)
+        choice = queries.chosen(request.args, figures)
+        found = [] if choice.quarter is None else national.of_quarter(record, choice.quarter)
+        page = ways.Page.of(review, figures, found, choice.quarter, record.definitions)
+    shown = render_template("commissioning/way.html", page=page, error=choice.error)
+    return shown, 400 if choice.error else 200
 
 
 @blueprint.get("/digitisation.csv")

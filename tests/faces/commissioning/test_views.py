@@ -19,6 +19,7 @@ Q4 = Quarter.parse("2020-21 Q4")
 PAGES = (
     "/commissioning/",
     "/commissioning/boroughs/E08000002",
+    "/commissioning/reviews/two-year",
     "/commissioning/digitisation.csv",
     "/commissioning/indicators",
     "/commissioning/indicators/C6i",
@@ -238,3 +239,23 @@ def test_with_few_quarters_every_page_says_that_they_are_too_few(app, furnished,
     for address in ("/commissioning/", "/commissioning/boroughs/E08000002", "/commissioning/indicators/C6i"):
         assert "Too few points to tell" in words_of(browser.get(address).text)
     assert "A count has no such chart" in words_of(browser.get("/commissioning/indicators/C1").text)
+
+
+def test_each_review_has_its_way_from_due_to_digital(app, furnished, definitions):
+    browser = Browser(app).signed_in(a_commissioner(furnished))
+    assert "No quarter has been closed yet." in words_of(browser.get("/commissioning/reviews/two-year").text)
+    closed(furnished, definitions, a_return("bury", two_year=20))
+    front = browser.get("/commissioning/").text
+    links = set(re.findall(r'href="(/commissioning/reviews/[^"]+)"', front))
+    assert len(links) == len(quarters.REVIEWS)
+    for link in links:
+        said = words_of(browser.get(link.replace("&amp;", "&")).text)
+        assert "January to March 2021 (2020-21 Q4)" in said
+        assert "In the national return Count Not recorded" in said
+    bury = words_of(browser.get("/commissioning/reviews/two-year").text)
+    assert "Borough Bury Due 0 Invited Not recorded Attended in time 0 Reviews done 20" in bury
+    assert browser.get("/commissioning/reviews/three-year").status_code == 404
+    wrong = browser.get("/commissioning/reviews/two-year?quarter=<script>alert(1)")
+    assert wrong.status_code == 400
+    assert 'href="#quarter"' in wrong.text
+    assert "alert(1)" not in wrong.text
