@@ -18,8 +18,9 @@ from importlib import resources
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-# weight in kg; length (lying until two years, then standing height) and head circumference in cm
-Measure = Literal["weight", "length", "head"]
+# weight in kg; length (lying until two years, then standing height) and head circumference in cm; body mass index in
+# kg/m2, which means something from two years alone
+Measure = Literal["weight", "length", "head", "bmi"]
 Sex = Literal["female", "male"]
 Line = Literal["chronological", "corrected"]
 
@@ -122,7 +123,7 @@ def with_chart(gender: str | None) -> Sex | None:
 def standing(measure: Measure, value: Decimal, *, sex: Sex, age_days: int) -> Standing:
     """Where a measurement stands on the UK-WHO reference.
 
-    value: in kg or cm. age_days: since birth, or since the child was due.
+    value: in kg, cm or kg/m2. age_days: since birth, or since the child was due.
     Raises NoReference, or Implausible for a value that no child of this age has.
     """
     if not value.is_finite() or value <= 0:

@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import reference, sign_in
+from tests.browser.conftest import reference, sign_in, violations
 
 QUARTER = "2020-21 Q4"
 PIN = "246810"
@@ -35,7 +35,7 @@ def carry_on(page: Page) -> None:
 
 
 def record_two_year_review(page: Page) -> None:
-    """All twelve steps, with one domain of "not yet" throughout."""
+    """All sixteen steps, with one domain of "not yet" throughout."""
     page.get_by_role("link", name=re.compile("Record review.*2 to 2½ year")).click()
     steps = []
     while True:
@@ -56,9 +56,12 @@ def record_two_year_review(page: Page) -> None:
             field = page.locator("main").get_by_label(label, exact=False)
             if field.count() and field.first.is_visible():
                 field.first.fill(value)
+        # What an answer asks for besides, such as to whom a referral was made.
+        for words in page.locator("main textarea:visible").all():
+            words.fill("As agreed.")
         carry_on(page)
         page.wait_for_function("h => document.querySelector('h1').innerText !== h", arg=heading)
-    assert len(steps) == 11, steps
+    assert len(steps) == 15, steps
 
 
 def published(page: Page, address: str, area: str) -> dict[str, str]:
@@ -89,6 +92,17 @@ def test_one_review_from_the_tablet_to_the_percentage(browse, served):
     expect(shown).to_contain_text("0 of 60")
     expect(shown).to_contain_text("Below")
     assert reference(shown.inner_text())
+
+    # How the child grows stands on its page, read by the charts that came with the tablet.
+    tablet.goto(f"{browse.address}/tablet/")
+    if tablet.get_by_label("PIN", exact=True).count():
+        tablet.get_by_label("PIN", exact=True).fill(PIN)
+        tablet.get_by_role("button", name="Unlock").click()
+    tablet.get_by_role("link", name=child).first.click()
+    expect(tablet.get_by_role("heading", name="Growth")).to_be_visible(timeout=15_000)
+    expect(tablet.locator("main .hv-growing").last).to_contain_text("Weight on 1")
+    expect(tablet.locator("main .hv-growing").last).to_contain_text("centile")
+    assert violations(tablet) == []
 
     parent.reload()
     seen = parent.locator("main")

@@ -8,7 +8,7 @@
 import { dayNumber } from "./civil.js";
 
 /**
- * @typedef {"weight" | "length" | "head"} Measure weight in kg, the others in cm
+ * @typedef {"weight" | "length" | "head" | "bmi"} Measure weight in kg, length and head in cm, body mass index in kg/m2
  * @typedef {"female" | "male"} Sex
  * @typedef {{first: number, l: number[], m: number[], s: number[]}} Table L, M and S of each day from the first
  * @typedef {Record<Measure, Record<Sex, Table>>} Reference
@@ -21,7 +21,7 @@ const LEAST_GESTATION_DAYS = 22 * 7;
 const PRETERM_BEFORE_DAYS = 37 * 7;
 const VERY_PRETERM_BEFORE_DAYS = 32 * 7;
 const YEAR_DAYS = 365.25;
-const SPACE_SD = 2 / 3;
+export const SPACE_SD = 2 / 3;
 const LINES = ["0.4th", "2nd", "9th", "25th", "50th", "75th", "91st", "98th", "99.6th"];
 const MIDDLE = LINES.indexOf("50th");
 const ON_LINE_SPACES = 0.25;
@@ -44,7 +44,7 @@ export function withChart(gender) {
  * Standard deviations from the median; null where the age has no chart, and infinite for what no child has.
  * @param {Reference} reference
  * @param {Measure} measure
- * @param {number} value in kg or cm, more than zero
+ * @param {number} value in kg, cm or kg/m2, more than zero
  * @param {Sex} sex
  * @param {number} ageDays since birth, or since the child was due
  */

@@ -4,6 +4,7 @@
 import { h, hidden } from "../dom.js";
 import { canBeRecorded, isOffered, standing } from "../pathway.js";
 import { longDate, windowWords } from "../words.js";
+import { growing } from "./growing.js";
 import { banner, standingTag, stateTag, tag } from "./parts.js";
 import { resultsByDay } from "./results.js";
 
@@ -25,8 +26,10 @@ export function child(app, id) {
     const current = app.notebook?.child(reference);
     if (!current) return [h("p", null, "This child is no longer on your caseload.")];
     const results = app.notebook?.results.get(reference)?.value;
+    const growth = results ? growing(current, results.observations) : null;
     return [
       banner(app, current, true),
+      growth?.asks ?? null,
       h("h2", { class: "nhsuk-heading-m" }, "Reviews"),
       h(
         "ol",
@@ -34,6 +37,7 @@ export function child(app, id) {
         current.reviews.map((review) => reviewItem(app, current, review)),
       ),
       ...contacts(app, current),
+      growth?.stands ?? null,
       h("h2", { class: "nhsuk-heading-m" }, "Earlier results"),
       ...earlier(app, results, isReading, hasFailed),
       apps(id),
