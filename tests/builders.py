@@ -45,13 +45,13 @@ BOROUGHS = {
 }
 # The forms and the versions that stand in fhir/, the second with the practice pack's wording.
 FORMS = {
-    "new-birth-review": "1.0.0",
-    "six-to-eight-week-review": "1.0.0",
-    "one-year-review": "1.1.0-practice.2",
-    "two-year-review": "1.0.0-practice.2",
-    "three-to-four-month-contact": "1.0.0",
-    "six-month-contact": "1.0.0",
-    "ad-hoc-contact": "1.0.0",
+    "new-birth-review": "1.1.0",
+    "six-to-eight-week-review": "1.1.0",
+    "one-year-review": "1.2.0-practice.2",
+    "two-year-review": "1.1.0-practice.2",
+    "three-to-four-month-contact": "1.1.0",
+    "six-month-contact": "1.1.0",
+    "ad-hoc-contact": "1.1.0",
 }
 _FIRST_FORMS = {"one-year-review": "9", "two-year-review": "24"}
 DOMAINS = ("communication", "gross-motor", "fine-motor", "problem-solving", "personal-social")

@@ -11,6 +11,7 @@ from fhir.resources.R4B import get_fhir_model_class
 from healthvisit.definitions import CANONICAL, BadDefinition, UnknownDefinition, load
 from healthvisit.programme.asq3 import DOMAINS
 from healthvisit.programme.boroughs import BOROUGHS
+from healthvisit.reviews import encounters
 
 FHIR = Path(__file__).parent.parent / "fhir"
 PACK = FHIR / "packs" / "practice"
@@ -63,23 +64,59 @@ def test_the_forms_have_the_links_that_tablet_and_server_read():
     definitions = load(FHIR)
     early = _by_link(definitions.resource("Questionnaire", "six-to-eight-week-review"))
     late = _by_link(definitions.resource("Questionnaire", "two-year-review"))
-    plan = {"measurements", "weight", "plan", "service-level", "plan-notes"}
-    assert {link for link, item in early.items() if item["type"] != "display"} == plan | {
-        "length",
-        "head-circumference",
-        "feeding",
-        "feeding-status",
-    }
+    plan = {"measurements", "weight", "plan", "service-level", "plan-notes", "referral"}
+    assert early.keys() >= plan | {"length", "head-circumference", "feeding", "feeding-status"}
     asked = {f"asq3-{domain}-{number}" for domain in DOMAINS for number in range(1, 7)}
-    assert {link for link, item in late.items() if item["type"] != "display"} == plan | asked | {
-        "height",
-        "asq3",
-        "asq3-form",
-    } | {f"asq3-{domain}" for domain in DOMAINS}
+    assert late.keys() >= plan | asked | {"height", "asq3", "asq3-form"} | {
+        f"asq3-{domain}" for domain in DOMAINS
+    }
+
+
+def _released(items, above=False):
+    """linkIds of questions whose answer can be shown to parents."""
+    for item in items:
+        marks = [
+            each["valueCoding"]["code"]
+            for each in item.get("extension", ())
+            if each["url"] == f"{CANONICAL}/StructureDefinition/visibility"
+        ]
+        shown = "parents" in marks if marks else above
+        if shown and item["type"] not in ("group", "display"):
+            yield item["linkId"]
+        yield from _released(item.get("item", ()), shown)
+
+
+def test_only_what_is_measured_fed_and_scored_can_be_released_and_nothing_a_family_tells():
+    forms = load(FHIR).of_type("Questionnaire")
+    found = {link for form in forms for link in _released(form["item"]) if not link.startswith("asq3-")}
+    assert found == {"weight", "length", "height", "head-circumference", "feeding-status"}
+
+
+@pytest.mark.parametrize("form", sorted({*encounters.FORMS.values(), *encounters.CONTACT_FORMS.values()}))
+def test_safety_and_family_needs_are_asked_on_every_form_and_kept_for_staff(form):
+    (needs,) = (
+        group
+        for group in load(FHIR).resource("Questionnaire", form)["item"]
+        if group["linkId"] == "family-needs"
+    )
+    (mark,) = needs["extension"]
+    assert mark["valueCoding"]["code"] == "staff"
+    assert not any("code" in item or "extension" in item for item in needs["item"]), "nothing leaves the form"
+
+
+def test_prefers_not_to_say_is_an_answer_and_not_a_missing_one():
+    items = _by_link(load(FHIR).resource("Questionnaire", "new-birth-review"))
+
+    def offered(link):
+        return {option["valueCoding"]["code"] for option in items[link]["answerOption"]}
+
+    assert {"Z", "99"} <= offered("ethnic-group")
+    assert {"prefers-not-to-say", "unknown"} <= offered("home-language")
+    assert not any(items[link]["required"] for link in ("ethnic-group", "home-language"))
 
 
 def test_without_a_pack_the_form_shows_item_numbers_and_says_why():
-    questionnaire = load(FHIR).by_url(f"{CANONICAL}/Questionnaire/two-year-review|1.0.0")
+    questionnaire = load(FHIR).by_url(f"{CANONICAL}/Questionnaire/two-year-review|1.1.0")
     items = _by_link(questionnaire)
     assert questionnaire["title"] == "2 to 2½ year review"
     assert [items[f"asq3-communication-{number}"]["text"] for number in (1, 6)] == ["Item 1", "Item 6"]
@@ -88,18 +125,18 @@ def test_without_a_pack_the_form_shows_item_numbers_and_says_why():
 
 def test_with_the_practice_pack_the_form_shows_its_wording_and_names_it_in_version_and_title():
     definitions = load(FHIR, PACK)
-    questionnaire = definitions.by_url(f"{CANONICAL}/Questionnaire/two-year-review|1.0.0-practice.2")
+    questionnaire = definitions.by_url(f"{CANONICAL}/Questionnaire/two-year-review|1.1.0-practice.2")
     items = _by_link(questionnaire)
     assert questionnaire["title"] == "2 to 2½ year review (Practice instrument)"
     assert items["asq3"]["text"] == "Practice instrument"
     assert items["asq3-notice"]["text"] == "Practice instrument: invented, not clinical"
     assert items["asq3-communication-1"]["text"] == "Practice item: points to the big circle"
     with pytest.raises(UnknownDefinition):
-        definitions.by_url(f"{CANONICAL}/Questionnaire/two-year-review|1.0.0")
+        definitions.by_url(f"{CANONICAL}/Questionnaire/two-year-review|1.1.0")
 
 
 def test_a_pack_leaves_a_form_without_its_items_as_it_was():
-    url = f"{CANONICAL}/Questionnaire/six-to-eight-week-review|1.0.0"
+    url = f"{CANONICAL}/Questionnaire/six-to-eight-week-review|1.1.0"
     assert load(FHIR, PACK).by_url(url) == load(FHIR).by_url(url)
 
 
@@ -298,9 +335,10 @@ def test_a_form_filled_in_without_signal_is_known_in_the_version_that_was_filled
 def test_answers_read_from_an_earlier_pack_with_the_same_words_are_known():
     definitions = load(FHIR, PACK)
     form = f"{CANONICAL}/Questionnaire/two-year-review"
-    assert definitions.by_url(f"{form}|1.0.0-practice.1") is definitions.by_url(form)
+    assert definitions.by_url(f"{form}|1.1.0-practice.1") is definitions.by_url(form)
+    assert definitions.by_url(f"{form}|1.0.0-practice.1")["id"] == "two-year-review-1.0.0"
     with pytest.raises(UnknownDefinition):
-        definitions.by_url(f"{form}|1.0.0-practice.0")
+        definitions.by_url(f"{form}|1.1.0-practice.0")
 
 
 def test_every_earlier_version_is_of_a_form_in_use_and_older_than_it():

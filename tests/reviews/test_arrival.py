@@ -249,7 +249,7 @@ def test_an_answer_the_instrument_does_not_have_is_refused_with_its_place_in_the
 def test_a_form_whose_version_is_not_known_is_refused(definitions):
     def response(encounter):
         body = a_response(CHILD, encounter)
-        return {**body, "questionnaire": body["questionnaire"].replace("1.0.0", "0.0.1")}
+        return {**body, "questionnaire": body["questionnaire"].replace("1.1.0", "0.0.1")}
 
     assert refusal(a_sent_review(response=response), definitions) == "Bundle.entry[1].resource.questionnaire"
 

@@ -10,11 +10,12 @@ const itemOf = (form, linkId) =>
     .flatMap(({ items }) => items)
     .find((item) => item.linkId === linkId);
 const weight = itemOf(sixToEightWeekReview, "weight");
+const askedFaults = (form, answers) => engine.faults(engine.asked(form, answers), answers);
 
 test("each group with questions is one screen", () => {
   assert.deepEqual(
     engine.sections(sixToEightWeekReview).map(({ id }) => id),
-    ["measurements", "feeding", "plan"],
+    ["measurements", "feeding", "screening", "health", "home", "family-needs", "plan"],
   );
   assert.deepEqual(
     engine.sections(twoYearReview).map(({ id }) => id),
@@ -26,6 +27,10 @@ test("each group with questions is one screen", () => {
       "asq3-fine-motor",
       "asq3-problem-solving",
       "asq3-personal-social",
+      "health",
+      "home",
+      "family-details",
+      "family-needs",
       "plan",
     ],
   );
@@ -105,9 +110,54 @@ test("the response is nested as the form, in its order, and leaves out what was 
 test("a wrong answer is never sent", () => {
   assert.throws(() => engine.responseItems(sixToEightWeekReview, { weight: "51" }), RangeError);
   assert.deepEqual(
-    engine.faults(engine.sections(sixToEightWeekReview), { weight: "51" }).map(({ linkId }) => linkId),
+    askedFaults(sixToEightWeekReview, { weight: "51" }).map(({ linkId }) => linkId),
     ["weight"],
   );
+});
+
+const askedOf = (form, answers) => engine.asked(form, answers).flatMap(({ items }) => items.map((item) => item.linkId));
+
+test("what follows from an answer is asked once that answer is given", () => {
+  const links = (answers) => askedOf(twoYearReview, answers);
+  assert.ok(!links({}).includes("smoking-help"));
+  assert.ok(!links({ "smoking-at-home": "prefers-not-to-say" }).includes("smoking-help"));
+  assert.ok(links({ "smoking-at-home": "yes" }).includes("smoking-help"));
+  assert.ok(!links({ hearing: "result-known" }).includes("hearing-result"));
+});
+
+test("either of two answers opens a question, and one that is itself not asked opens nothing", () => {
+  const links = (answers) => askedOf(sixToEightWeekReview, answers);
+  assert.ok(links({ hearing: "result-known", "hearing-result": "follow-up" }).includes("screening-notes"));
+  assert.ok(links({ "blood-spot": "result-known", "blood-spot-result": "follow-up" }).includes("screening-notes"));
+  assert.ok(!links({ hearing: "result-awaited", "hearing-result": "follow-up" }).includes("screening-notes"));
+});
+
+test("an answer that is not asked for any more is kept on the tablet and not sent", () => {
+  const answers = { weight: "5.10", "smoking-at-home": "no", "smoking-help": "yes" };
+  const sent = engine.responseItems(sixToEightWeekReview, answers);
+  assert.deepEqual(
+    sent.flatMap(({ item }) => item.map(({ linkId }) => linkId)),
+    ["weight", "smoking-at-home"],
+  );
+});
+
+test("a concern without its words is not sent, and without a concern none are asked for", () => {
+  const faults = (answers) => askedFaults(sixToEightWeekReview, answers);
+  assert.deepEqual(
+    faults({ "child-concern": "yes" }).map(({ linkId }) => linkId),
+    ["child-concern-notes"],
+  );
+  assert.throws(() => engine.responseItems(sixToEightWeekReview, { "child-concern": "yes" }), RangeError);
+  assert.deepEqual(faults({ "child-concern": "no" }), []);
+});
+
+test("a whole number is taken within its limits, and nothing else", () => {
+  const words = itemOf(twoYearReview, "word-list-count");
+  for (const right of ["0", " 50 ", "007"]) assert.equal(engine.fault(words, right), null, right);
+  for (const wrong of ["51", "-1", "12.5", "many", "1e1"]) assert.notEqual(engine.fault(words, wrong), null, wrong);
+  assert.equal(engine.answerWords(words, " 07"), "7");
+  const [group] = engine.responseItems(twoYearReview, { "word-list": "yes", "word-list-count": "07" });
+  assert.equal(write(group.item[1].answer), '[{"valueInteger":7}]');
 });
 
 test("answers are said in words, with their unit", () => {

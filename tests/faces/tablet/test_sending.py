@@ -65,6 +65,24 @@ def test_a_one_year_review_of_the_tablet_is_scored_by_the_form_that_was_chosen(t
     assert {part["referenceRange"][0]["low"]["value"] for part in score["component"]} == {22.5}
 
 
+def test_what_follows_from_an_answer_is_taken_and_without_that_answer_refused_in_words(tablet, caseload):
+    child = child_of(caseload, "Bilal")
+    answers = {"weight": "9.4", "child-concern": "yes", "child-concern-notes": "Told the team lead today."}
+    draft = a_draft(child, "one-year", answers=answers, contact={"share": "yes"})
+    yes, no = b'"code":"yes","display":"Yes"', b'"code":"no","display":"No"'
+    body = said(caseload, draft, operation := str(uuid.uuid4()))
+    assert yes in body
+    switched_off = tablet.send(body.replace(yes, no), operation)
+    assert 400 <= switched_off.status_code < 500
+    (told,) = switched_off.json["issue"]
+    assert "is switched off by the other answers and must be absent" in told["diagnostics"]
+    operation = str(uuid.uuid4())
+    answer = tablet.send(said(caseload, draft, operation), operation)
+    assert answer.status_code == 200, answer.text
+    encounter = "/".join(answer.json["entry"][0]["response"]["location"].split("/")[:2])
+    assert {each["code"]["text"] for each in observations(tablet, encounter)} == {"Weight"}
+
+
 def test_a_form_filled_in_before_the_form_was_changed_is_still_taken(tablet, caseload):
     child = child_of(caseload, "Bilal")
     draft = a_draft(child, "one-year", answers={"weight": "9.4", "dentist": "no"})

@@ -5,7 +5,7 @@
  */
 
 import { civilDate, instantOf, isDate, isTime, written } from "./civil.js";
-import { faults, responseItems, sections } from "./form_engine.js";
+import { asked, faults, responseItems } from "./form_engine.js";
 import { isAdditional } from "./pathway.js";
 
 /**
@@ -49,7 +49,7 @@ export function hasAnswers({ outcome, capture_mode: mode }) {
 export function pages(draft, questionnaire) {
   // Where nobody was seen, where and by whom is not asked: it must take two taps.
   if (draft.contact.outcome === "declined" || draft.contact.outcome === "no-access") return ["contact", "check"];
-  const form = questionnaire && hasAnswers(draft.contact) ? sections(questionnaire).map(({ id }) => id) : [];
+  const form = questionnaire && hasAnswers(draft.contact) ? asked(questionnaire, draft.answers).map(({ id }) => id) : [];
   return ["contact", "place", ...form, ...(form.length ? ["share"] : []), "check"];
 }
 
@@ -121,18 +121,18 @@ export function isSeen({ mode }, isAsked) {
  */
 export function draftFaults(draft, questionnaire, bounds) {
   const all = pages(draft, questionnaire);
-  const asked = all.flatMap((page) => contactFaults(draft, page, bounds));
-  if (!questionnaire || !hasAnswers(draft.contact)) return asked;
-  const form = sections(questionnaire);
+  const unsaid = all.flatMap((page) => contactFaults(draft, page, bounds));
+  if (!questionnaire || !hasAnswers(draft.contact)) return unsaid;
+  const form = asked(questionnaire, draft.answers);
   const wrong = faults(form, draft.answers).map(({ section, linkId, text }) => ({
     page: section,
     field: linkId,
     text,
   }));
   // A review said to be recorded here, with nothing in it, would count as one that can be read by a computer.
-  const isEmpty = !Object.values(draft.answers).some((answer) => answer.trim() !== "");
+  const isEmpty = !form.some(({ items }) => items.some(({ linkId }) => draft.answers[linkId]?.trim()));
   const empty = { page: form[0].id, field: form[0].items[0].linkId, text: "Enter at least one answer" };
-  return [...asked, ...wrong, ...(isEmpty ? [empty] : [])];
+  return [...unsaid, ...wrong, ...(isEmpty ? [empty] : [])];
 }
 
 /**

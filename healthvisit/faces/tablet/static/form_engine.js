@@ -7,7 +7,7 @@
  */
 
 import { Decimal } from "./exact_json.js";
-import { faultOfValue, sentence, unlikelihoods } from "./form_rules.js";
+import { examine, faultOfValue, form, sentence, unlikelihoods } from "./form_rules.js";
 
 const EXTENSION = "http://hl7.org/fhir/StructureDefinition/";
 const OWN = "https://healthvisit.example/fhir/StructureDefinition/";
@@ -31,7 +31,7 @@ const OWN = "https://healthvisit.example/fhir/StructureDefinition/";
  *
  * @typedef {object} Item one question
  * @property {string} linkId
- * @property {"decimal" | "choice" | "text"} kind
+ * @property {"decimal" | "integer" | "choice" | "text"} kind
  * @property {string} text
  * @property {string | null} hint
  * @property {boolean} required
@@ -49,7 +49,7 @@ const OWN = "https://healthvisit.example/fhir/StructureDefinition/";
  */
 
 /** @type {Record<string, Item["kind"]>} */
-const KINDS = { decimal: "decimal", choice: "choice", text: "text", string: "text" };
+const KINDS = { decimal: "decimal", integer: "integer", choice: "choice", text: "text", string: "text" };
 
 /**
  * The screens of a form: each group that holds questions of its own.
@@ -67,6 +67,32 @@ function sectionsOf(group) {
   const notices = inside.filter((item) => item.type === "display").map((item) => item.text ?? "");
   const own = items.length ? [{ id: group.linkId, title: group.text ?? group.linkId, notices, items }] : [];
   return [...own, ...inside.filter((item) => item.type === "group").flatMap(sectionsOf)];
+}
+
+/**
+ * The linkIds of what is asked, by the answers so far. An answer that is wrong, or no longer asked for, opens nothing.
+ * @param {Questionnaire} questionnaire
+ * @param {Answers} answers
+ * @returns {Set<string>}
+ */
+export function enabled(questionnaire, answers) {
+  const isRight = (/** @type {Item} */ item, /** @type {string} */ answer) => fault(item, answer) === null;
+  const item = questionnaire.item.flatMap((raw) => answered(raw, answers, isRight));
+  const paths = examine(form(questionnaire), { item }).enabled;
+  return new Set(paths.map((path) => /** @type {string} */ (path.split("/").at(-1))));
+}
+
+/**
+ * The screens of a form with the questions that are asked; a screen without any is left out.
+ * @param {Questionnaire} questionnaire
+ * @param {Answers} answers
+ * @returns {Section[]}
+ */
+export function asked(questionnaire, answers) {
+  const links = enabled(questionnaire, answers);
+  return sections(questionnaire)
+    .map((section) => ({ ...section, items: section.items.filter(({ linkId }) => links.has(linkId)) }))
+    .filter(({ items }) => items.length);
 }
 
 /** @param {RawItem} raw @returns {Item} */
@@ -103,6 +129,12 @@ export function decimalText(typed) {
   return match[2] ? `${whole}.${match[2]}` : whole;
 }
 
+/** What was typed, as a whole number from 0; null for anything else. @param {string} typed */
+export function integerOf(typed) {
+  const text = typed.trim();
+  return /^\d{1,9}$/.test(text) ? Number(text) : null;
+}
+
 /**
  * What is wrong with one answer, in words that stand beside its field and in the error summary; null for nothing.
  * @param {Item} item
@@ -120,6 +152,12 @@ export function fault(item, answer) {
   }
   if (item.kind === "text") {
     const code = faultOfValue(item.raw, "valueString", answer.trim());
+    return code === null ? null : sentence(item.raw, code);
+  }
+  if (item.kind === "integer") {
+    const number = integerOf(answer);
+    if (number === null) return `Enter a whole number: ${item.text}`;
+    const code = faultOfValue(item.raw, "valueInteger", number);
     return code === null ? null : sentence(item.raw, code);
   }
   const text = decimalText(answer);
@@ -169,37 +207,46 @@ export function answerWords(item, answer) {
   if (answer === undefined || answer.trim() === "") return null;
   if (item.kind === "choice") return item.options.find((option) => option.code === answer)?.display ?? answer;
   if (item.kind === "decimal") return `${decimalText(answer) ?? answer} ${item.unit ?? ""}`.trim();
-  return answer;
+  return item.kind === "integer" ? String(integerOf(answer) ?? answer) : answer;
 }
 
 /**
  * The items of a QuestionnaireResponse, nested as the Questionnaire; a group without answers is left out.
- * Throws RangeError where an answer has a fault: nothing wrong leaves the tablet.
+ * What is not asked is left out, whatever was answered to it before. Throws RangeError where an answer has a fault:
+ * nothing wrong leaves the tablet.
  * @param {Questionnaire} questionnaire
  * @param {Answers} answers
  * @returns {object[]}
  */
 export function responseItems(questionnaire, answers) {
-  return questionnaire.item.flatMap((item) => answered(item, answers));
+  const [wrong] = faults(asked(questionnaire, answers), answers);
+  if (wrong) throw new RangeError(`the answer to ${wrong.linkId} cannot be sent`);
+  const links = enabled(questionnaire, answers);
+  return questionnaire.item.flatMap((item) => answered(item, answers, ({ linkId }) => links.has(linkId)));
 }
 
-/** @param {RawItem} raw @param {Answers} answers @returns {object[]} */
-function answered(raw, answers) {
+/**
+ * @param {RawItem} raw
+ * @param {Answers} answers
+ * @param {(item: Item, answer: string) => boolean} isTaken
+ * @returns {object[]}
+ */
+function answered(raw, answers, isTaken) {
   if (raw.type === "group") {
-    const item = (raw.item ?? []).flatMap((inner) => answered(inner, answers));
+    const item = (raw.item ?? []).flatMap((inner) => answered(inner, answers, isTaken));
     return item.length ? [{ linkId: raw.linkId, text: raw.text, item }] : [];
   }
   if (!(raw.type in KINDS)) return [];
   const item = readItem(raw);
   const answer = answers[item.linkId];
-  if (fault(item, answer) !== null) throw new RangeError(`the answer to ${item.linkId} cannot be sent`);
-  if (answer === undefined || answer.trim() === "") return [];
+  if (answer === undefined || answer.trim() === "" || !isTaken(item, answer)) return [];
   return [{ linkId: item.linkId, text: raw.text, answer: [valued(item, answer)] }];
 }
 
 /** @param {Item} item @param {string} answer */
 function valued(item, answer) {
   if (item.kind === "decimal") return { valueDecimal: new Decimal(/** @type {string} */ (decimalText(answer))) };
+  if (item.kind === "integer") return { valueInteger: integerOf(answer) };
   if (item.kind === "text") return { valueString: answer.trim() };
   const { system, code, display } = /** @type {Coding} */ (item.options.find((option) => option.code === answer));
   return { valueCoding: { system, code, display } };

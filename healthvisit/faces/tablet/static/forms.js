@@ -266,6 +266,17 @@ export function question(item, { answer, given, fault, wording, advice }) {
         row: item.linkId.startsWith("asq3-") && item.linkId !== "asq3-form",
         size: "s",
       });
+    case "integer":
+      return input({
+        id: item.linkId,
+        label: item.text,
+        value: answer,
+        typed: given,
+        hint,
+        fault,
+        mode: "numeric",
+        width: "nhsuk-input--width-3",
+      });
     case "decimal":
       return input({
         id: item.linkId,

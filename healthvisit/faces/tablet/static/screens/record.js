@@ -6,7 +6,7 @@ import { age, civilDate, clockTime } from "../civil.js";
 import { h, hidden } from "../dom.js";
 import { begun, contactFaults, draftFaults, hasAnswers, isSeen, pages, startedAt, statement } from "../draft.js";
 import { write } from "../exact_json.js";
-import { answerWords, decimalText, fault, isUnlikely, sections } from "../form_engine.js";
+import { answerWords, asked, decimalText, enabled, fault, isUnlikely, sections } from "../form_engine.js";
 import { button, dateInput, errorSummary, input, question, radios, summaryList } from "../forms.js";
 import { measureOf, place, readings, reference, withChart } from "../growth.js";
 import { queued } from "../outbox.js";
@@ -116,10 +116,12 @@ function draw(recording, name, changing, faults) {
   const goOn = () => {
     const now = recording.draft();
     const bounds = boundsOf(recording);
-    const found = section ? sectionFaults(section, now) : contactFaults(now, name, bounds);
+    const found = section ? sectionFaults(recording, section) : contactFaults(now, name, bounds);
     if (found.length) return show(app, draw(recording, name, changing, found));
+    const links = askedLinks(recording);
     const doubtful = section?.items.find(
       (item) =>
+        links.has(item.linkId) &&
         (isUnlikely(item, now.answers[item.linkId]) || isOnNoChart(recording, item)) &&
         now.confirmed[item.linkId] !== now.answers[item.linkId],
     );
@@ -341,10 +343,17 @@ function sectionTitle({ caseload }, section) {
   return section.id === "asq3" && caseload.pack ? caseload.pack.title : section.title;
 }
 
-/** @param {Section} section @param {Draft} draft @returns {Fault[]} */
-function sectionFaults(section, draft) {
+/** What is asked by the answers as they stand. @param {Open} recording */
+function askedLinks({ questionnaire, draft }) {
+  return questionnaire ? enabled(questionnaire, draft().answers) : new Set();
+}
+
+/** @param {Open} recording @param {Section} section @returns {Fault[]} */
+function sectionFaults(recording, section) {
+  const { answers } = recording.draft();
+  const links = askedLinks(recording);
   return section.items.flatMap((item) => {
-    const text = fault(item, draft.answers[item.linkId]);
+    const text = links.has(item.linkId) ? fault(item, answers[item.linkId]) : null;
     return text === null ? [] : [{ page: section.id, field: item.linkId, text }];
   });
 }
@@ -368,7 +377,36 @@ function sectionPage(recording, section, faults) {
       if (told.textContent !== words) told.textContent = words;
     });
   if (charted.length) void reference().then((found) => (chart = found)).then(compare);
+  const boxes = section.items.map((item) => ({ item, box: h("div", null) }));
+  const reveal = () => {
+    const links = askedLinks(recording);
+    for (const { item, box } of boxes) box.hidden = !links.has(item.linkId);
+  };
   const title = sectionTitle(recording, section);
+  for (const { item, box } of boxes) {
+    box.append(
+      question(item, {
+        answer: answers[item.linkId],
+        given: (answer) => {
+          const { [item.linkId]: _before, ...others } = draft().answers;
+          change(
+            { answers: answer.trim() === "" ? others : { ...others, [item.linkId]: answer } },
+            item.linkId,
+            item.kind === "choice",
+          );
+          score();
+          compare();
+          reveal();
+        },
+        fault: faultOf(faults, item.linkId),
+        wording: wording(recording, item),
+        advice: item.linkId === "asq3-form" ? formAdvice(recording, item) : null,
+      }),
+    );
+    const told = places.get(item);
+    if (told) box.append(told);
+  }
+  reveal();
   return {
     title,
     content: [
@@ -385,25 +423,7 @@ function sectionPage(recording, section, faults) {
             h("a", { href: `${base}/asq3` }, "Choose the questionnaire"),
           )
         : null,
-      ...section.items.flatMap((item) => [
-        question(item, {
-          answer: answers[item.linkId],
-          given: (answer) => {
-            const { [item.linkId]: _before, ...others } = draft().answers;
-            change(
-              { answers: answer.trim() === "" ? others : { ...others, [item.linkId]: answer } },
-              item.linkId,
-              item.kind === "choice",
-            );
-            score();
-            compare();
-          },
-          fault: faultOf(faults, item.linkId),
-          wording: wording(recording, item),
-          advice: item.linkId === "asq3-form" ? formAdvice(recording, item) : null,
-        }),
-        places.get(item) ?? null,
-      ]),
+      ...boxes.map(({ box }) => box),
       domain ? live : null,
     ],
   };
@@ -599,7 +619,7 @@ function checkPage(recording) {
       row("place", "practitioner_type", "Who did it", caseload.practitioner_types[contact.practitioner_type ?? ""]),
     );
   }
-  const form = questionnaire && hasAnswers(contact) && all.includes("share") ? sections(questionnaire) : [];
+  const form = questionnaire && hasAnswers(contact) && all.includes("share") ? asked(questionnaire, answers) : [];
   const scored = form.some(({ id }) => domainOf(id));
   const rows = (/** @type {Section} */ section) => {
     const domain = domainOf(section.id);
