@@ -34,6 +34,7 @@ GRANTED = {
     "imported_row": "SELECT, INSERT,"
     " UPDATE (state, content, child_rid, encounter, settled_by, settled_at, reason)",
     "late_visit": "SELECT, INSERT, UPDATE (state, content, encounter, settled_by, settled_at, reason)",
+    "tablet": "SELECT, INSERT, UPDATE (boroughs, once, build, heard_at, unsent, oldest_at)",
     "child_identifier": "SELECT, INSERT, DELETE, UPDATE (held)",
     **dict.fromkeys(SEARCH, _MADE_AGAIN),
     "receipt": _ADDED,
@@ -340,6 +341,13 @@ POLICIES: dict[str, dict[str, str]] = {
         "SELECT": f"USING ({_OF_A_LATE_VISIT})",
         "INSERT": f"WITH CHECK ({_OWN_ACCOUNT} AND state = 'waiting')",
         "UPDATE": f"USING ({_OF_A_LATE_VISIT}) WITH CHECK ({_OF_A_LATE_VISIT})",
+    },
+    # A tablet tells of itself; that staff of its boroughs, past ones too, are told is for the first lock to narrow.
+    "tablet": {
+        "SELECT": f"""USING ({_OWN_ACCOUNT} OR {_KIND} = 'borough' AND {_told("staff")} = 'true' AND NOT {_ONE_CHILD}
+            AND string_to_array(tablet.once, ',') && {_BOROUGHS})""",
+        "INSERT": f"WITH CHECK ({_OWN_ACCOUNT})",
+        "UPDATE": f"USING ({_OWN_ACCOUNT}) WITH CHECK ({_OWN_ACCOUNT})",
     },
     "child_identifier": {
         "SELECT": f"USING ({_OPENING} = 'numbers' OR {_OPENING} = 'glass' AND child_identifier.value = {_told('asked')}"

@@ -63,6 +63,24 @@ account_borough = Table(
     PrimaryKeyConstraint("account", "borough", "from_on"),
 )
 
+# One person's work on one tablet, as the tablet last told of it. Nothing of a child.
+tablet = Table(
+    "tablet",
+    metadata,
+    Column("account", Text, ForeignKey("account.id"), nullable=False),
+    Column("device", Text, nullable=False),  # the id that the tablet made for itself
+    Column(
+        "boroughs", Text, nullable=False
+    ),  # GSS codes that the account works for, or did last, with commas
+    Column("once", Text, nullable=False),  # all that it ever worked for with this tablet
+    Column("build", Text, nullable=False),
+    Column("registered_at", BigInteger, nullable=False),
+    Column("heard_at", BigInteger, nullable=False),
+    Column("unsent", Integer, nullable=False),
+    Column("oldest_at", BigInteger),
+    PrimaryKeyConstraint("account", "device"),
+)
+
 # Which adult may see which child. Parents are judged one by one: each pair has its row, and none is deleted.
 relationship = Table(
     "relationship",

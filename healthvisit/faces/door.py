@@ -54,7 +54,7 @@ PEOPLE: tuple[Role, ...] = (*STAFF, "administrator", "support", "parent", "commi
 _ROLES = frozenset({*PEOPLE, "system-client"})
 _BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*)\Z", re.IGNORECASE)
 # What a tablet asks besides the record, with its token.
-_OF_A_TABLET = ("/tablet/caseload", "/tablet/late-visits")
+_OF_A_TABLET = ("/tablet/caseload", "/tablet/late-visits", "/tablet/heartbeat")
 _MARK = "_door_admits"
 _NO_COOKIE = "_door_takes_no_cookie"
 

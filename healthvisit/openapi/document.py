@@ -100,6 +100,8 @@ OTHERS: dict[str, Says] = {
         sent=tablet.HandingIn,
         done=(200, 422),
     ),
+    "tablet.heartbeat": Says("how much a tablet still holds", PLAIN, sent=tablet.Heartbeat, done=(204, 429)),
+    "staff.tablets": Says("the tablets of one's team, and what each still holds"),
     "staff.late_visits": Says("visits that were recorded before a child came", asked=("done",)),
     "staff.late_visit": Says("what was recorded at one of them", done=(200, 409)),
     "staff.late_taken": Says("take it into the record", sent=late.Settling, done=(303, 409)),

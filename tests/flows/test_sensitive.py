@@ -550,6 +550,7 @@ def test_children_who_were_marked_before_this_was_kept_are_found_by_the_migratio
         connection.exec_driver_sql("alter table resource drop column sensitive")
         connection.exec_driver_sql("drop table imported_row")
         connection.exec_driver_sql("drop table late_visit")
+        connection.exec_driver_sql("drop table tablet")
         connection.exec_driver_sql("update alembic_version set version_num = '0011'")
     migrate(database)
     assert [each["id"] for each in home.app.found("Patient", ("address", "zzplace"))] == [plain.id]

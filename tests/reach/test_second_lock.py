@@ -401,6 +401,8 @@ WRITTEN = {
     " brought_at, state) VALUES ('x', '{salford}', 'x', 'x', 'x', 2, 'x', 0, 'waiting')",
     "another's late visit": "INSERT INTO late_visit (id, account, operation, from_borough, child_rid, restricted,"
     " received_at, state) VALUES ('x', 'somebody', 'x', '{bury}', {own}, false, 0, 'waiting')",
+    "another's tablet": "INSERT INTO tablet (account, device, boroughs, once, build, registered_at, heard_at, unsent)"
+    " VALUES ('somebody', 'x', '{bury}', '{bury}', '', 0, 0, 0)",
 }
 
 
@@ -547,6 +549,33 @@ def test_what_was_recorded_of_a_child_who_went_is_for_staff_of_the_borough_that_
     with world.database.served.writing(told("team-lead")) as connection:
         changed = connection.exec_driver_sql("UPDATE late_visit SET state = 'refused', content = NULL")
         assert changed.rowcount == 0
+
+
+def test_what_a_tablet_says_of_itself_is_for_its_person_and_staff_of_the_boroughs_it_was_used_for(world):
+    with world.database.writing() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO account (id, kind, role, name, epoch, active)"
+            " VALUES ('joan', 'federated', 'health-visitor', 'Joan', 0, true)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO tablet (account, device, boroughs, once, build, registered_at, heard_at, unsent)"
+            f" VALUES ('joan', 'x', '{SALFORD}', '{BURY},{SALFORD}', '', 0, 0, 1)"
+        )
+    rows = text("SELECT device FROM tablet")
+    for asker, found in (
+        (told("team-lead"), ["x"]),
+        (told("team-lead", boroughs=["salford"]), ["x"]),
+        (told("team-lead", boroughs=["wigan"]), []),
+        (within.of_account("joan"), ["x"]),
+        (within.of_account("somebody"), []),
+        (told("system-client"), []),
+        (told("administrator"), []),
+        ((), []),
+    ):
+        with world.database.served.reading(asker) as connection:
+            assert connection.scalars(rows).all() == found
+    with world.database.served.writing(told("team-lead")) as connection:
+        assert connection.exec_driver_sql("UPDATE tablet SET unsent = 0").rowcount == 0
 
 
 def test_whom_a_borough_once_had_is_asked_for_one_purpose_alone(world):

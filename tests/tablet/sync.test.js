@@ -87,6 +87,7 @@ function aSync(answers, notebook) {
     clock: new Clock(),
     notebook: () => notebook,
     changed: () => {},
+    device: { id: () => "00000000-0000-4000-8000-00000000d001", build: "0123456789abcdef" },
     send,
   });
   return { sync, calls, signIn };
@@ -268,7 +269,15 @@ test("a notebook opened under a colleague's sign-in sends nothing, though her ca
     "/fhir/Observation": () => ({ json: { resourceType: "Bundle" } }),
   });
   const signIn = new SignIn(ORIGIN, aStorage(), send);
-  const sync = new Sync({ origin: ORIGIN, signIn, clock: new Clock(), notebook: () => open, changed: () => {}, send });
+  const sync = new Sync({
+    origin: ORIGIN,
+    signIn,
+    clock: new Clock(),
+    notebook: () => open,
+    changed: () => {},
+    device: { id: () => "00000000-0000-4000-8000-00000000d001", build: "" },
+    send,
+  });
   await sync.run();
   assert.equal(sync.line, "answering");
   open = notebooks[1];
@@ -368,4 +377,53 @@ test("nothing is handed in under another person's sign-in", async () => {
   assert.equal(sync.line, "other-person");
   assert.equal(calls.filter(({ path }) => path === "/tablet/late-visits").length, 0);
   assert.equal(notebook.items.get("op-a").state, "set-aside");
+});
+
+const told = (calls) => calls.filter(({ path }) => path === "/tablet/heartbeat").map(({ body }) => JSON.parse(body));
+
+test("the service is told how much this tablet holds before it is sent and after, and no word of it", async () => {
+  const notebook = aNotebook("op-a", "op-b");
+  const { sync, calls } = aSync(
+    {
+      ...signedIn,
+      "/tablet/heartbeat": () => ({ status: 200 }),
+      "/fhir": (_url, { headers }) =>
+        headers["Idempotency-Key"] === "op-a" ? { status: 503, headers: { "Retry-After": "600" } } : received("e2"),
+      "/fhir/Observation": () => ({ json: { resourceType: "Bundle", type: "searchset" } }),
+    },
+    notebook,
+  );
+  // An hour after both were recorded, by the time that the caseload brings.
+  const hour = { ...aCaseload(), server_now: "2021-02-15T11:00:00Z" };
+  sync.caseload = async () => {
+    sync.clock.correct(hour.server_now);
+    sync.grantAsked = sync.signIn.grant;
+    return hour;
+  };
+  await sync.run({ hurried: true });
+  const [before, after, ...rest] = told(calls);
+  assert.deepEqual(rest, []);
+  assert.deepEqual(Object.keys(before).sort(), ["build", "device", "oldest_age_s", "unsent"]);
+  assert.deepEqual([before.unsent, after.unsent, before.device], [2, 1, "00000000-0000-4000-8000-00000000d001"]);
+  assert.ok(Math.abs(after.oldest_age_s - 3600) < 60, String(after.oldest_age_s));
+  // Nothing has changed, and it is not told again so soon.
+  await sync.run();
+  assert.equal(told(calls).length, 2);
+});
+
+test("a service that takes no word of the tablet holds up no contact", async () => {
+  for (const heartbeat of [undefined, () => ({ status: 500 }), () => ({ status: 404 })]) {
+    const notebook = aNotebook("op-a");
+    const { sync } = aSync(
+      {
+        ...signedIn,
+        ...(heartbeat && { "/tablet/heartbeat": heartbeat }),
+        "/fhir": () => received("e1"),
+        "/fhir/Observation": () => ({ json: { resourceType: "Bundle", type: "searchset" } }),
+      },
+      notebook,
+    );
+    await sync.run();
+    assert.equal(notebook.items.get("op-a").state, "received");
+  }
 });

@@ -200,7 +200,7 @@ def _when(encounter: JSON) -> str:
     on = encounters.happened_on(encounter)
     if start is None:
         return words.day(on) if isinstance(on, date) else "Not known"
-    until = f" to {_clock(end)}" if end is not None and end != start else ""
+    until = f" to {_clock(end)}" if end is not None and _clock(end) != _clock(start) else ""
     return f"{words.day(start.astimezone(door.LONDON).date())}, {_clock(start)}{until}"
 
 

@@ -1,4 +1,4 @@
-"""Shell, service worker, manifest, caseload, and visits of children who went.
+"""Shell, service worker, manifest, caseload, visits of children who went, and what a tablet says of itself.
 
 The shell and the files hold nobody's data; the rest asks the door.
 What the worker keeps is named after the content of every file, so a new build is taken whole or not at all.
@@ -6,6 +6,7 @@ What the worker keeps is named after the content of every file, so a new build i
 
 import hashlib
 import json
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,12 @@ from flask import Blueprint, Response, render_template, request, send_from_direc
 from marshmallow import Schema, ValidationError, fields, validate
 
 from healthvisit.access.requester import STAFF
-from healthvisit.accounts import people
+from healthvisit.accounts import devices, people
 from healthvisit.exact_json import Malformed, dumps, loads
 from healthvisit.faces import door, layout
 from healthvisit.programme import growth
-from healthvisit.record import instants, late
-from healthvisit.record.errors import Forbidden, Invalid
+from healthvisit.record import instants, late, within
+from healthvisit.record.errors import Forbidden, Invalid, TooMany
 from healthvisit.reviews import caseload as caseloads
 
 blueprint = Blueprint(
@@ -33,20 +34,23 @@ GROWTH = Path(growth.__file__).with_name("growth.json")
 
 # A licence text or a type declaration is served to who asks, and is no part of the page.
 _KEPT = {".js", ".css", ".png", ".svg"}
+# A tablet that was never emptied, and a clock that is off: more than this is neither.
+MOST_UNSENT = 100_000
+MOST_AGE_S = 20 * 366 * 86_400
 _LAYOUT = ("nhsuk.css", "images/favicon.svg")
 
 
 @blueprint.get("/")
 @door.open_to_all
 def shell() -> str:
-    return render_template("tablet/shell.html")
+    return render_template("tablet/shell.html", build=precache()[0])
 
 
 @blueprint.get("/signed-in")
 @door.open_to_all
 def signed_in() -> str:
     """Where the sign-in page sends the code. The page takes it and leaves the address at once."""
-    return render_template("tablet/shell.html")
+    return render_template("tablet/shell.html", build=precache()[0])
 
 
 @blueprint.get("/manifest.webmanifest")
@@ -92,12 +96,43 @@ class HandingIn(Schema):
 def late_visits() -> Response:
     sent = _sent(HandingIn())
     account = door.requester().account
-    with door.house().database.reading() as connection:
+    with door.house().database.reading(within.of_account(account)) as connection:
         boroughs = people.worked_for(connection, account, on=door.today())
+        boroughs |= devices.worked_for(connection, account)
     with door.record(writing=True) as record:
         receipt = late.hand_in(record, str(sent["operation"]), sent["visit"], worked_for=boroughs)
     told = {"reference": receipt.id, "received_at": instants.text(instants.micros(receipt.at))}
     return Response(dumps(told), content_type="application/json")
+
+
+class Heartbeat(Schema):
+    """What a tablet says of itself. device: its own id. build: of its page. unsent: contacts that it alone holds.
+    oldest_age_s: seconds since the first of them was recorded, null for none."""
+
+    device = fields.UUID(required=True)
+    build = fields.Str(required=True, validate=validate.Regexp(r"[0-9a-f]{0,64}\Z"))
+    unsent = fields.Int(required=True, strict=True, validate=validate.Range(0, MOST_UNSENT))
+    oldest_age_s = fields.Int(
+        required=True, strict=True, allow_none=True, validate=validate.Range(0, MOST_AGE_S)
+    )
+
+
+@blueprint.post("/heartbeat")
+@door.admits(*STAFF)
+def heartbeat() -> Response:
+    sent = _sent(Heartbeat())
+    requester, at, age_s = door.requester(), door.now(), sent["oldest_age_s"]
+    word = devices.Word(
+        str(sent["device"]),
+        sent["build"],
+        sent["unsent"],
+        None if age_s is None or not sent["unsent"] else at - timedelta(seconds=age_s),
+    )
+    with door.house().database.writing(within.of_account(requester.account)) as connection:
+        is_kept = devices.heard(connection, requester.account, word, boroughs=requester.boroughs, at=at)
+    if not is_kept:
+        raise TooMany("The account has more tablets than a person has.")
+    return Response(status=204)
 
 
 def _sent(schema: Schema) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import * as door from "./screens/door.js";
 import * as record from "./screens/record.js";
 import * as sent from "./screens/sent.js";
 import * as today from "./screens/today.js";
+import { deviceId } from "./store.js";
 import { Sync } from "./sync.js";
 import { longDate } from "./words.js";
 
@@ -65,6 +66,7 @@ export class App {
       clock: this.clock,
       notebook: () => this.notebook,
       changed: () => this.changed(),
+      device: { id: deviceId, build: document.documentElement.dataset.build ?? "" },
     });
     this.usedAtMs = Date.now();
     /** Lets another tab open the notebook. */

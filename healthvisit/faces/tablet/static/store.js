@@ -90,6 +90,15 @@ export class Store {
   }
 }
 
+/** Names this tablet to the service, and says nothing of who uses it. Made when it is first asked for, and kept. */
+export function deviceId() {
+  const kept = localStorage.getItem("healthvisit-device");
+  if (kept !== null) return kept;
+  const made = crypto.randomUUID();
+  localStorage.setItem("healthvisit-device", made);
+  return made;
+}
+
 /**
  * How many records should be waiting, kept apart from the database, so that a browser that threw the database away is
  * found out. A number only.

@@ -6,7 +6,7 @@
 
 import { NoAnswer } from "./auth.js";
 import { civilDate } from "./civil.js";
-import { answered, handed, isToHandIn, ready, sending, toHandIn } from "./outbox.js";
+import { answered, handed, isToHandIn, ready, sending, toHandIn, unsent } from "./outbox.js";
 import { standingSo } from "./pathway.js";
 
 const FRESH_MS = 10 * 60_000;
@@ -109,15 +109,20 @@ export class Sync {
    * @param {import("./clock.js").Clock} parts.clock
    * @param {() => Notebook | null} parts.notebook null while locked
    * @param {() => void} parts.changed called whenever something to show has changed
+   * @param {{id: () => string, build: string}} parts.device what the service knows this tablet by
    * @param {typeof fetch} [parts.send]
    */
-  constructor({ origin, signIn, clock, notebook, changed, send = (...call) => fetch(...call) }) {
+  constructor({ origin, signIn, clock, notebook, changed, device, send = (...call) => fetch(...call) }) {
     this.origin = origin;
     this.signIn = signIn;
     this.clock = clock;
     this.notebook = notebook;
     this.changed = changed;
+    this.device = device;
     this.send = send;
+    /** What the service was last told of this tablet, and when by the tablet's own clock. */
+    this.told = "";
+    this.toldAtMs = 0;
     /** @type {Line} */
     this.line = "unknown";
     this.otherName = "";
@@ -182,6 +187,7 @@ export class Sync {
     }
     let received = 0;
     let unanswered = 0;
+    await this.#tell(notebook);
     for (const item of ready(notebook.outbox, hurried ? Infinity : Date.now())) {
       if (this.notebook() !== notebook) return;
       if (await this.#sendOne(notebook, item)) received += 1;
@@ -192,6 +198,7 @@ export class Sync {
       if (await this.#handIn(notebook, item)) received += 1;
       else if (notebook.items.get(item.operation)?.not_handed === undefined) unanswered += 1;
     }
+    await this.#tell(notebook);
     for (const item of notebook.outbox) {
       const isScored = item.state === "received" && item.about.outcome === "completed";
       if (isScored && item.results === null) await this.#readResults(notebook, item);
@@ -212,6 +219,34 @@ export class Sync {
       const reference = `Patient/${child.patient.id}`;
       if (this.notebook() !== notebook) return;
       if (!notebook.results.has(reference) && !(await this.readChild(reference))) return;
+    }
+  }
+
+  /**
+   * How much this tablet still holds, and since when: who leads the team looks for one that stays away with it. That it
+   * is not told holds up nothing.
+   * @param {Notebook} notebook
+   */
+  async #tell(notebook) {
+    const held = unsent(notebook.outbox);
+    const oldestMs = held.length ? Math.min(...held.map((item) => Date.parse(item.queued_at))) : null;
+    const told = `${notebook.person.account} ${held.length} ${oldestMs}`;
+    if (told === this.told && Date.now() - this.toldAtMs < FRESH_MS) return;
+    const ageS = oldestMs === null ? null : Math.max(0, Math.round((this.clock.now().getTime() - oldestMs) / 1000));
+    try {
+      const answer = await this.#asked("/tablet/heartbeat", {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Accept: "application/json" },
+        body: JSON.stringify({
+          device: this.device.id(),
+          build: this.device.build,
+          unsent: held.length,
+          oldest_age_s: ageS,
+        }),
+      });
+      if (answer.ok) [this.told, this.toldAtMs] = [told, Date.now()];
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
     }
   }
 

@@ -58,7 +58,10 @@ export function sent(app, operation) {
 
 /** @param {App} app @param {Item} item */
 function stateBox(app, item) {
-  const words = stateWords(item, (at) => app.clockWords(at));
+  const words =
+    item.state === "handed-in"
+      ? `Handed to the team that answers for the child now, ${app.clockWords(/** @type {string} */ (item.handed_at))}`
+      : stateWords(item, (at) => app.clockWords(at));
   const what = `${item.about.title}: ${OUTCOMES[item.about.outcome].toLowerCase()}`;
   if (item.state === "received") {
     return h(
@@ -82,6 +85,7 @@ function stateBox(app, item) {
     { class: `hv-state hv-state--${item.state}` },
     h("h1", { class: "nhsuk-heading-l hv-heading" }, words),
     h("p", null, what),
+    item.state === "handed-in" ? h("p", { class: "hv-reference" }, `Reference ${item.handed_reference}`) : null,
     item.state === "set-aside" || item.state === "handed-in"
       ? null
       : h(
