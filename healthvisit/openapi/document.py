@@ -13,6 +13,7 @@ from werkzeug.routing import Rule
 
 from healthvisit.exact_json import JSON
 from healthvisit.faces import door
+from healthvisit.faces.commissioning import workbook
 from healthvisit.faces.rest import capability
 from healthvisit.faces.sign_in import account, federation, opening, pages
 from healthvisit.faces.staff import ending, importing, late, moving
@@ -78,9 +79,15 @@ OTHERS: dict[str, Says] = {
     "commissioning.borough": Says("one borough over time"),
     "commissioning.way": Says("one review's way from due to recorded digitally", asked=("quarter",)),
     "commissioning.digitisation_csv": Says("every borough and quarter", "text/csv"),
+    "commissioning.digitisation_xlsx": Says(
+        "every borough and quarter, as a workbook", workbook.CONTENT_TYPE
+    ),
     "commissioning.national_indicators": Says("the national indicators of a quarter", asked=("quarter",)),
     "commissioning.national_indicator": Says("one national indicator over time"),
     "commissioning.indicators_csv": Says("every national indicator, borough and quarter", "text/csv"),
+    "commissioning.indicators_xlsx": Says(
+        "every national indicator, borough and quarter, as a workbook", workbook.CONTENT_TYPE
+    ),
     "staff.figures": Says("the frozen indicators of one's own borough", asked=("quarter",)),
     "staff.figure": Says("the children behind a frozen number", asked=("quarter",)),
     "staff.ended": Says("children whose care ended", asked=("done",)),

@@ -7,7 +7,7 @@ as a formula in a spreadsheet. Source: OWASP, CSV Injection.
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 
@@ -35,26 +35,38 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 def written(figures: Sequence[QuarterFigures], definitions: Sequence[tuple[str, str]]) -> str:
     """definitions: term and meaning, as `presenters.definitions` gives them."""
     meanings = [dict(definitions)[term] for term in _MEANINGS]
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(COLUMNS)
+    return _csv(COLUMNS, ([*row.values(), *meanings] for row in rows(figures)))
+
+
+def rows(figures: Sequence[QuarterFigures]) -> Iterator[dict[str, str]]:
+    """The rows by the names of their columns, without what the columns mean."""
     for each in figures:
         for area in (*each.boroughs, *([each.whole] if each.whole is not None else [])):
-            writer.writerows([escaped(cell) for cell in (*row, *meanings)] for row in _rows(each, area))
-    return text.getvalue()
+            for row in _rows(each, area):
+                yield dict(zip(COLUMNS, row, strict=False))
 
 
 def indicators_written(found: Sequence[national.Indicator], definitions: Sequence[Definition]) -> str:
     """One row for each figure that stands, and after it what was frozen before it and differs. definitions: one for each
     indicator."""
+    return _csv(INDICATOR_COLUMNS, (list(row.values()) for row in indicator_rows(found, definitions)))
+
+
+def indicator_rows(
+    found: Sequence[national.Indicator], definitions: Sequence[Definition]
+) -> Iterator[dict[str, str]]:
+    """The rows by the names of their columns."""
     by_code = {each.code: each for each in definitions}
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(INDICATOR_COLUMNS)
     for each in found:
         for figure in (each.figure, *each.earlier):
-            row = _indicator_row(each, figure, by_code[each.code])
-            writer.writerow([escaped(cell) for cell in row])
+            yield dict(zip(INDICATOR_COLUMNS, _indicator_row(each, figure, by_code[each.code]), strict=True))
+
+
+def _csv(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(heads)
+    writer.writerows([escaped(cell) for cell in row] for row in rows)
     return text.getvalue()
 
 

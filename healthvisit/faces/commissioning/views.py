@@ -4,7 +4,16 @@ CSV."""
 from flask import Response, render_template, request
 
 from healthvisit.faces import door
-from healthvisit.faces.commissioning import blueprint, indicators, presenters, queries, table, variation, ways
+from healthvisit.faces.commissioning import (
+    blueprint,
+    indicators,
+    presenters,
+    queries,
+    table,
+    variation,
+    ways,
+    workbook,
+)
 from healthvisit.reviews import national, quarter
 
 
@@ -65,6 +74,19 @@ def digitisation_csv() -> Response:
     )
 
 
+@blueprint.get("/digitisation.xlsx")
+@door.admits("commissioner")
+def digitisation_xlsx() -> Response:
+    with door.record() as record:
+        figures = quarter.figures(record)
+        definitions = presenters.definitions(record.definitions)
+    return Response(
+        workbook.written(figures, definitions),
+        content_type=workbook.CONTENT_TYPE,
+        headers={"Content-Disposition": 'attachment; filename="digitisation.xlsx"'},
+    )
+
+
 @blueprint.get("/indicators")
 @door.admits("commissioner")
 def national_indicators() -> tuple[str, int]:
@@ -100,4 +122,17 @@ def indicators_csv() -> Response:
         table.indicators_written(found, definitions),
         content_type="text/csv; charset=utf-8; header=present",
         headers={"Content-Disposition": 'attachment; filename="national-indicators.csv"'},
+    )
+
+
+@blueprint.get("/indicators.xlsx")
+@door.admits("commissioner")
+def indicators_xlsx() -> Response:
+    with door.record() as record:
+        found = national.everything(record)
+        definitions = [indicators.definition(record.definitions, code) for code in national.INDICATORS]
+    return Response(
+        workbook.indicators_written(found, definitions, indicators.terms()),
+        content_type=workbook.CONTENT_TYPE,
+        headers={"Content-Disposition": 'attachment; filename="national-indicators.xlsx"'},
     )
