@@ -121,6 +121,9 @@ def _of_deed(told: oracle.World, asker: oracle.Asker, deed: Deed, steps: Iterabl
     if deed.what == "import":
         is_told = oracle.brought(asker, builders.BOROUGHS[deed.by])
         return _words_of(families.imported(deed)) if is_told else set()
+    if deed.what == "late":
+        is_told = oracle.came_late(told, asker, deed.child, restricted=deed.restricted)
+        return words(deed.words) if is_told else set()
     if deed.what == "open":
         is_told = oracle.followed(told, asker, deed.child) and asker.role == "safeguarding-lead"
         return words(deed.words) if is_told and not deed.mistaken else set()

@@ -72,8 +72,8 @@ class Written:
 
 @dataclass(frozen=True)
 class Deed:
-    """What was done with a child beside what is written of it. what: "offer", "open": in an emergency, or "import": a
-    review of it waits among a borough's imported rows.
+    """What was done with a child beside what is written of it. what: "offer", "open": in an emergency, "import": a
+    review of it waits among a borough's imported rows, or "late": a visit waits that a team recorded before it went.
 
     by: the borough that did it. to, state, restricted: of an offer, what became of it (oracle.Offer). words: why, as
     a person wrote it. mistaken: by another day of birth, and refused. extra: in the twin alone.
@@ -182,6 +182,16 @@ _DEEDS = (
     *(Deed(f"second row of {child} for {by}", "import", child, by, extra=True) for child, by in (
         ("b2", "bury"), ("b1", "salford"), ("m2", "salford"), ("o1", "bolton"), ("q1", "bolton"),
     )),
+    *(Deed(f"late visit of {child} by {by}", "late", child, by) for child, by in (
+        ("m1", "bury"), ("m2", "salford"), ("m4", "salford"), ("q2", "bury"),
+    )),
+    *(Deed(f"restricted late visit of {child} by {by}", "late", child, by, restricted=True) for child, by in (
+        ("m2", "salford"), ("m3", "bolton"), ("m4", "salford"),
+    )),
+    *(Deed(f"second late visit of {child}", "late", child, by, restricted=restricted, extra=True)
+      for child, by, restricted in (
+        ("m1", "bury", True), ("m2", "salford", False), ("m4", "salford", False), ("q2", "bury", False),
+    )),
 )  # fmt: skip
 
 
@@ -210,6 +220,7 @@ def deeds() -> tuple[Deed, ...]:
     begin = {
         "offer": SINCE + timedelta(minutes=45),
         "import": SINCE + timedelta(minutes=50),
+        "late": SINCE + timedelta(minutes=55),
         "open": NOW - timedelta(hours=2),
     }
     return tuple(
@@ -301,6 +312,19 @@ def imported(deed: Deed) -> JSON:
         "outcome": "completed", "capture_mode": "document", "paper_recorded_on": "2019-01-29",
         "keyed_on": "2019-02-01",
     }  # fmt: skip
+
+
+def late_visit(deed: Deed, patient: str, operation: str) -> JSON:
+    """What waits, as a tablet would have sent it. patient: "Patient/<id>"."""
+    found = builders.a_visit(patient, operation=operation, borough=deed.by)
+    encounter, response = (entry["resource"] for entry in found["entry"])
+    encounter["reasonCode"] = [{"text": deed.words}]
+    response["item"].append(
+        {"linkId": "plan", "item": [{"linkId": "plan-notes", "answer": [{"valueString": deed.words}]}]}
+    )
+    if deed.restricted:
+        encounter["meta"] = {"security": [{"system": CONFIDENTIALITY, "code": "R"}]}
+    return found
 
 
 def _nhs_number(family: Family) -> str:
@@ -642,6 +666,8 @@ def _done(done: Iterable[Deed], told: World, asker: Asker, random: Random) -> It
             is_told = is_told or oracle.offered(told, asker, as_it_was) != "nothing"
         elif deed.what == "import":
             is_told = oracle.brought(asker, BOROUGHS[deed.by])
+        elif deed.what == "late":
+            is_told = oracle.came_late(told, asker, deed.child, restricted=deed.restricted)
         if is_told:
             if not deed.extra:
                 yield deed
@@ -649,7 +675,9 @@ def _done(done: Iterable[Deed], told: World, asker: Asker, random: Random) -> It
         fate = random.random()
         if fate < 0.3:
             continue
-        if fate < 0.7 and deed.what != "offer":
+        if fate < 0.7 and deed.what == "late":
+            yield replace(deed, words=f"Otherwise {canary(deed.words)}")
+        elif fate < 0.7 and deed.what != "offer":
             yield replace(deed, words=f"Otherwise {canary(deed.words)}", by="stockport")
         elif fate < 0.7:
             open_ = deed.state != "accepted"

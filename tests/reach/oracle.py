@@ -427,6 +427,13 @@ def brought(asker: Asker, borough: str) -> bool:
     return asker.role in ("team-lead", "safeguarding-lead") and borough in asker.boroughs
 
 
+def came_late(world: World, asker: Asker, child: str, *, restricted: bool) -> bool:
+    """Whether the asker decides about a visit that another team recorded before the child came: where its borough
+    answers today, and of a restricted one who protects children."""
+    leads = ("safeguarding-lead",) if restricted else ("team-lead", "safeguarding-lead")
+    return asker.role in leads and bool(world.answering(child) & asker.boroughs)
+
+
 def followed(world: World, asker: Asker, child: str) -> bool:
     """Whether the asker may be told what was done with a child, and by whom: where its borough answers, or where
     nobody does, wrote last. An event alone is told to those who answer."""

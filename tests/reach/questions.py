@@ -12,8 +12,10 @@ from datetime import date
 from random import Random
 from typing import NamedTuple
 from urllib.parse import quote, urlencode, urlsplit
+from uuid import UUID
 
 from healthvisit.exact_json import JSON, dumps, loads
+from tests import builders
 from tests.builders import BOROUGHS, organization
 from tests.reach.families import CONFIDENTIALITY, canary
 from tests.reach.families import places as _places
@@ -162,6 +164,7 @@ class Questions:
                 yield Cell("", "page", path)
             if path.startswith("/staff/") and "post" in methods:
                 yield Cell("", "form", path)
+        yield Cell("", "hand in", "/tablet/late-visits")
         for name in ("$export-status", "/introspect", "/token", "/revoke", "/authorize"):
             yield Cell("", "page", name)
         yield Cell("", "links followed")
@@ -234,6 +237,8 @@ class Questions:
                 return self._form(cell.parameter)
             case "links followed":
                 return self._followed()
+            case "hand in":
+                return self._late_visit(cell.parameter)
         if interaction.startswith("$"):
             return self._operation(type_, interaction)
         entry = self._changing(type_, interaction, cell.parameter)
@@ -580,6 +585,7 @@ class Questions:
             "opening": self._value("opening", "id"),
             "ending": self._id("Patient"),
             "row": self._value("import", "id"),
+            "visit": self._value("late", "id"),
             "child": "another" if self.random.random() < 0.3 else self._id("Patient"),
             "outcome": "justified",
             "nhs_number": self._a_number(),
@@ -590,6 +596,8 @@ class Questions:
             if "endings" in path
             else "cannot-be-told"
             if "imports" in path
+            else "wrong"
+            if "late-visits" in path
             else "other",
             "sentence": "Nobody was born on this day.",
         }
@@ -603,6 +611,14 @@ class Questions:
         if self.random.random() < 0.1:
             del fields[self.random.choice(list(fields))]
         return Asked(0, "POST", path, "", (("Content-Type", FORM),), urlencode(fields).encode(), "form")
+
+    def _late_visit(self, path: str) -> Asked:
+        """A visit of a child who may have gone, for a borough that the caller may work for."""
+        operation = str(UUID(int=self.random.getrandbits(128), version=4))
+        borough = self.random.choice(list(BOROUGHS))
+        visit = builders.a_visit(f"Patient/{self._id('Patient')}", operation=operation, borough=borough)
+        body = {"operation": operation, "visit": dumps(visit).decode()}
+        return Asked(0, "POST", path, "", (("Content-Type", "application/json"),), dumps(body))
 
     def _page(self, path: str) -> Asked:
         match path:
@@ -622,10 +638,15 @@ class Questions:
                 return Asked(0, "GET", path)
         filled = path
         for name in [each.partition("}")[0] for each in path.split("{")[1:]]:
-            if name == "gss":
-                value = self.random.choice(list(BOROUGHS.values()))
-            else:
-                value = self._value("import", "id") if name == "row_id" else self._id("Patient")
+            match name:
+                case "gss":
+                    value = self.random.choice(list(BOROUGHS.values()))
+                case "row_id":
+                    value = self._value("import", "id")
+                case "visit_id":
+                    value = self._value("late", "id")
+                case _:
+                    value = self._id("Patient")
             filled = filled.replace("{" + name + "}", quote(value))
         query = urlencode({"patient": self._id("Patient")}) if self.random.random() < 0.3 else ""
         return Asked(0, "GET", filled, query, credential="cookie")

@@ -17,6 +17,7 @@ from hashlib import sha256
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from joserfc.jwk import ECKey
 from sqlalchemy import ScalarSelect, Select, select
@@ -218,6 +219,22 @@ class World:
             brought = imported.Brought(BOROUGHS[deed.by], deed.name, digest, digest, 2)
             with self._opened(f"{deed.by} lead", deed.at) as record:
                 imported.keep_waiting(record, brought, row, question="number-disagrees")
+        elif deed.what == "late":
+            operation = str(uuid4())
+            with self.database.writing() as connection:
+                connection.execute(
+                    tables.late_visit.insert().values(
+                        id=newest.next_id(),
+                        account="somebody",
+                        operation=operation,
+                        from_borough=BOROUGHS[deed.by],
+                        child_rid=_rid_of(patient),
+                        restricted=deed.restricted,
+                        content=dumps(families.late_visit(deed, f"Patient/{patient}", operation)),
+                        received_at=micros(deed.at),
+                        state="waiting",
+                    )
+                )
         elif deed.state == "accepted":
             # What accepting writes stands among what is written.
             with self.database.writing() as connection:
@@ -492,6 +509,7 @@ class Served:
                 (tables.transfer, "transfer"),
                 (tables.opened_glass, "opening"),
                 (tables.imported_row, "import"),
+                (tables.late_visit, "late"),
             ):
                 for id_ in connection.scalars(select(table.c.id)):
                     found.values.setdefault((name, "id"), []).append((id_, id_))

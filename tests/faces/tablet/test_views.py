@@ -63,7 +63,7 @@ def test_a_file_that_is_missing_is_missing_and_never_a_page(app):
 def test_the_growth_reference_is_there_without_a_sign_in_and_without_a_signal(app):
     with app.test_client().get("/tablet/growth.json") as answer:
         assert answer.status_code == 200
-        assert answer.json.keys() == {"weight", "length", "head"}
+        assert answer.json.keys() == {"weight", "length", "head", "bmi"}
     assert "/tablet/growth.json" in views.precache()[1]
 
 
