@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { measuredOf } from "../../healthvisit/faces/tablet/static/screens/growing.js";
+import { asksNow, measuredOf } from "../../healthvisit/faces/tablet/static/screens/growing.js";
+import { file } from "./builders.js";
 
 function anObservation(code, value, changes = {}) {
   return {
@@ -39,4 +40,30 @@ test("of two weights of one day the one that was entered last stands last", () =
   const first = anObservation("27113001", 4.2, { meta: { lastUpdated: "2021-02-01T10:00:00Z" } });
   const second = anObservation("27113001", 4.3, { meta: { lastUpdated: "2021-02-01T11:00:00Z" } });
   assert.deepEqual(measuredOf([second, first]).map(({ value }) => value), ["4.2", "4.3"]);
+});
+
+test("as a number is entered it is told what it asks to be looked at, beside what was measured before", () => {
+  const reference = file("healthvisit/programme/growth.json");
+  const child = { born: "2021-01-01", sex: "female", gestationDays: 280 };
+  const measured = (on, measure, value) => ({ on, measure, value });
+  const before = [measured("2021-01-01", "weight", "3.500")];
+  const weight = (on, value) => asksNow(reference, child, before, [measured(on, "weight", value)], "weight");
+  assert.match(weight("2021-01-06", "3.100")[0], /more than 10% below/);
+  assert.deepEqual(weight("2021-01-06", "3.200"), []);
+  // Of another number of the same contact nothing is told here, and nothing of a day that was before the newest.
+  const both = [measured("2021-01-06", "weight", "3.100"), measured("2021-01-06", "head", "35")];
+  assert.deepEqual(asksNow(reference, child, before, both, "head"), []);
+  const later = [...before, measured("2021-03-01", "weight", "5.1")];
+  assert.deepEqual(asksNow(reference, child, later, [measured("2021-01-06", "weight", "3.100")], "weight"), []);
+});
+
+test("body mass index is told beside the height", () => {
+  const reference = file("healthvisit/programme/growth.json");
+  const child = { born: "2019-01-01", sex: "male", gestationDays: null };
+  const now = [
+    { on: "2021-02-01", measure: "weight", value: "16.5" },
+    { on: "2021-02-01", measure: "length", value: "87" },
+  ];
+  assert.match(asksNow(reference, child, [], now, "length")[0], /Body mass index is above the 98th centile/);
+  assert.deepEqual(asksNow(reference, child, [], now, "weight"), []);
 });

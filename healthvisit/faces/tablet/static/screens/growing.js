@@ -47,6 +47,24 @@ export function measuredOf(observations) {
 }
 
 /**
+ * What a measurement asks to be looked at as it is entered, beside what was measured before.
+ * @param {import("../growth.js").Reference} chart
+ * @param {import("../growth_findings.js").Child} child
+ * @param {Measured[]} before
+ * @param {Measured[]} now what is entered of one contact, all of one day
+ * @param {import("../growth.js").Measure} measure of the number in hand; body mass index is told beside the height
+ * @returns {string[]}
+ */
+export function asksNow(chart, child, before, now, measure) {
+  const day = now.find((each) => each.measure === measure)?.on;
+  const isOf = (/** @type {import("../growth.js").Measure} */ found) =>
+    found === measure || (found === "bmi" && measure === "length");
+  return findings(chart, child, [...before, ...now])
+    .filter((found) => found.on === day && isOf(found.measure))
+    .map((found) => findingWords(found, child));
+}
+
+/**
  * asks: what is to be looked at; stands: where the newest measurements stand. Both are filled once the reference is read,
  * and hold nothing where nothing can be put on a chart.
  * @param {Child} owner

@@ -14,6 +14,7 @@ import { canBeRecorded, isAdditional, reviewOf } from "../pathway.js";
 import { fullName } from "../patient.js";
 import { transaction } from "../review.js";
 import { CAPTURE_MODES, OUTCOMES, counted, pointsWords, weekdayDate } from "../words.js";
+import { asksNow, measuredOf } from "./growing.js";
 import { banner, heading, packNotice } from "./parts.js";
 import { zoneTag } from "./results.js";
 
@@ -372,9 +373,10 @@ function sectionPage(recording, section, faults) {
   const places = new Map(charted.map((item) => [item, h("p", { class: "hv-growth", role: "status" })]));
   const compare = () =>
     places.forEach((told, item) => {
-      const words = growthWords(recording, item);
+      const parts = [growthWords(recording, item), ...growthAsks(recording, item).map((text) => h("strong", null, ` ${text}`))];
       // What is put in again is read out again.
-      if (told.textContent !== words) told.textContent = words;
+      const said = parts.map((part) => (typeof part === "string" ? part : part.textContent)).join("");
+      if (told.textContent !== said) told.replaceChildren(...parts);
     });
   if (charted.length) void reference().then((found) => (chart = found)).then(compare);
   const boxes = section.items.map((item) => ({ item, box: h("div", null) }));
@@ -452,17 +454,42 @@ const ON_NO_CHART = "No child of this age has this measurement. Check the unit a
 /** @type {import("../growth.js").Reference | null} null until it is read */
 let chart = null;
 
-/** Where a number stands, at the age that is read first. @param {Open} recording @param {Item} item */
-function growthOf(recording, item) {
+/** The child as the charts read it; null where they have no lines for it. @param {Open} recording */
+function childOf(recording) {
   const { patient } = recording.child;
-  const [measure, sex] = [measureOf(item.linkId), withChart(patient.gender)];
+  const sex = withChart(patient.gender);
+  return sex && { born: patient.birthDate, sex, gestationDays: gestationDays(recording) };
+}
+
+/** A number that can be put on a chart, null for any other. @param {Open} recording @param {Item} item */
+function measuredNow(recording, item) {
+  const measure = measureOf(item.linkId);
   const answer = recording.draft().answers[item.linkId];
   const on = dayOf(recording);
-  if (!chart || !measure || !sex || answer === undefined || fault(item, answer) !== null) return [];
-  const value = Number(decimalText(answer));
-  if (!(value > 0) || on < patient.birthDate) return [];
-  const child = { born: patient.birthDate, sex, gestationDays: gestationDays(recording) };
-  return readings(chart, child, measure, value, on);
+  if (!measure || answer === undefined || fault(item, answer) !== null || on < recording.child.patient.birthDate) return null;
+  const value = decimalText(answer);
+  return value !== null && Number(value) > 0 ? { on, measure, value } : null;
+}
+
+/** Where a number stands, at the age that is read first. @param {Open} recording @param {Item} item */
+function growthOf(recording, item) {
+  const [child, now] = [childOf(recording), measuredNow(recording, item)];
+  return chart && child && now ? readings(chart, child, now.measure, Number(now.value), now.on) : [];
+}
+
+/**
+ * What it asks to be looked at, beside the other numbers of this contact and what was measured before.
+ * @param {Open} recording
+ * @param {Item} item
+ */
+function growthAsks(recording, item) {
+  const [child, now] = [childOf(recording), measuredNow(recording, item)];
+  if (!chart || !child || !now || !recording.questionnaire) return [];
+  const { app, draft } = recording;
+  const before = measuredOf(app.notebook?.results.get(draft().child)?.value.observations ?? []);
+  const every = asked(recording.questionnaire, draft().answers).flatMap(({ items }) => items);
+  const entered = every.flatMap((each) => measuredNow(recording, each) ?? []);
+  return asksNow(chart, child, before, entered, now.measure);
 }
 
 /** Whether no child of this age has such a number. @param {Open} recording @param {Item} item */
