@@ -90,6 +90,23 @@ def test_what_is_no_reference_of_this_service_leads_nowhere(reference):
     assert "focus" not in shown({"focus": [{"reference": reference}]}, near=True)
 
 
+@pytest.mark.parametrize(
+    "beside", [{"id": "i"}, {"extension": [{"url": "urn:x"}]}, {"type": "Location"}, {"identifier": {"value": "1"}},
+               {"display": "A clinic"}, {}],
+)  # fmt: skip
+def test_a_reference_is_one_whatever_stands_beside_it(beside):
+    for near in (True, False):
+        assert "focus" not in shown({"focus": [{"reference": "Location/a", **beside}]}, near=near)
+        seen = shown({"focus": [{"reference": "Patient/a", **beside}]}, near=near)["focus"]
+        kept = {name for name in ("type", "display") if name in beside and (near or name == "type")}
+        assert seen == [{"reference": "Patient/a", **{name: beside[name] for name in kept}}]
+    # What has another part is no reference; its parts are looked at one by one.
+    assert shown({"focus": {"display": "d", "system": "s"}}, near=True)["focus"] == {
+        "display": "d",
+        "system": "s",
+    }
+
+
 @pytest.mark.parametrize("near", [True, False])
 @pytest.mark.parametrize("url", KNOWN)
 def test_an_extension_that_holds_no_place_is_shown(url, near):
