@@ -57,7 +57,7 @@ def late_visits() -> Response:
     return Response(page)
 
 
-@blueprint.get("/late-visits/<visit_id>")
+@blueprint.get("/late-visits/visits/<visit_id>")
 @door.admits(*LEADS)
 def late_visit(visit_id: str) -> Response:
     return _page(visit_id)
