@@ -239,7 +239,7 @@ class _Mask:
             name: seen
             for name, value in body.items()
             if name not in hidden
-            and (seen := value if name == "resourceType" else self.shown(name, value)) is not None
+            and (seen := self.shown(name, value)) is not None
             # What a document says cannot be looked into.
             and not (type_ == "Binary" and name == "data")
         }

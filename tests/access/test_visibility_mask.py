@@ -173,6 +173,24 @@ def test_without_whom_it_speaks_of_an_entry_says_nothing(whom):
     ] == [{"status": "accepted"}]
 
 
+def test_a_group_of_questions_stays_when_nothing_of_its_answers_is_shown():
+    answer = {"linkId": "b", "answer": [{"valueReference": {"reference": "Location/a"}}]}
+    seen = shown({"item": [{"linkId": "a", "item": [answer]}]}, near=True, type_="QuestionnaireResponse")
+    assert seen["item"] == [{"linkId": "a", "item": [{"linkId": "b"}]}]
+    bare = {"item": [{"linkId": "a", "item": [{"answer": answer["answer"]}]}]}
+    assert shown(bare, near=True, type_="QuestionnaireResponse")["item"] == [{"linkId": "a"}]
+
+
+def test_what_extends_one_of_several_words_keeps_its_place():
+    known = {"extension": [{"url": KNOWN[0], "valueCode": "unknown"}]}
+    name = {
+        "given": ["A", "B", "C"],
+        "_given": [None, known, {"extension": [{"url": "urn:x", "valueCode": "x"}]}],
+    }
+    for near in (True, False):
+        assert shown({"name": [name]}, near=near)["name"] == [name | {"_given": [None, known, None]}]
+
+
 @pytest.mark.parametrize("name", ["identifier", "masterIdentifier", "requisition"])
 def test_of_numbers_others_see_the_nhs_number_alone(name):
     own = {"system": visibility.NHS_NUMBER, "value": "9990000018"}
