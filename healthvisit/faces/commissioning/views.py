@@ -1,5 +1,5 @@
 """/commissioning: the ten boroughs on one page, one borough over time, the national indicators, and everything as
-CSV."""
+CSV and as a workbook."""
 
 from flask import Response, render_template, request
 
@@ -20,9 +20,7 @@ from healthvisit.reviews import national, quarter
 @blueprint.get("/")
 @door.admits("commissioner")
 def overview() -> tuple[str, int]:
-    with door.record() as record:
-        figures = quarter.figures(record)
-        definitions = presenters.definitions(record.definitions)
+    figures, definitions = _digitisation()
     choice = queries.chosen(request.args, figures)
     page = presenters.Overview.of(figures, choice.quarter)
     shown = render_template(
@@ -64,9 +62,7 @@ def way(code: str) -> tuple[str, int]:
 @blueprint.get("/digitisation.csv")
 @door.admits("commissioner")
 def digitisation_csv() -> Response:
-    with door.record() as record:
-        figures = quarter.figures(record)
-        definitions = presenters.definitions(record.definitions)
+    figures, definitions = _digitisation()
     return Response(
         table.written(figures, definitions),
         content_type="text/csv; charset=utf-8; header=present",
@@ -77,9 +73,7 @@ def digitisation_csv() -> Response:
 @blueprint.get("/digitisation.xlsx")
 @door.admits("commissioner")
 def digitisation_xlsx() -> Response:
-    with door.record() as record:
-        figures = quarter.figures(record)
-        definitions = presenters.definitions(record.definitions)
+    figures, definitions = _digitisation()
     return Response(
         workbook.written(figures, definitions),
         content_type=workbook.CONTENT_TYPE,
@@ -115,9 +109,7 @@ def national_indicator(code: str) -> str:
 @blueprint.get("/indicators.csv")
 @door.admits("commissioner")
 def indicators_csv() -> Response:
-    with door.record() as record:
-        found = national.everything(record)
-        definitions = [indicators.definition(record.definitions, code) for code in national.INDICATORS]
+    found, definitions = _indicators()
     return Response(
         table.indicators_written(found, definitions),
         content_type="text/csv; charset=utf-8; header=present",
@@ -128,11 +120,22 @@ def indicators_csv() -> Response:
 @blueprint.get("/indicators.xlsx")
 @door.admits("commissioner")
 def indicators_xlsx() -> Response:
-    with door.record() as record:
-        found = national.everything(record)
-        definitions = [indicators.definition(record.definitions, code) for code in national.INDICATORS]
+    found, definitions = _indicators()
     return Response(
         workbook.indicators_written(found, definitions, indicators.terms()),
         content_type=workbook.CONTENT_TYPE,
         headers={"Content-Disposition": 'attachment; filename="national-indicators.xlsx"'},
     )
+
+
+def _digitisation() -> tuple[tuple[quarter.QuarterFigures, ...], tuple[tuple[str, str], ...]]:
+    """Every frozen quarter, and what its numbers mean."""
+    with door.record() as record:
+        return quarter.figures(record), presenters.definitions(record.definitions)
+
+
+def _indicators() -> tuple[list[national.Indicator], list[indicators.Definition]]:
+    """Every indicator that is frozen, and the definition of each."""
+    with door.record() as record:
+        definitions = [indicators.definition(record.definitions, code) for code in national.INDICATORS]
+        return national.everything(record), definitions
