@@ -24,6 +24,7 @@ from sqlalchemy import ScalarSelect, Select, select
 
 from healthvisit import definitions as the_definitions
 from healthvisit import exports
+from healthvisit.access.requester import Role
 from healthvisit.accounts import clients, people, relationships, tokens
 from healthvisit.app import create_app
 from healthvisit.config import Settings, packaged
@@ -205,11 +206,7 @@ class World:
             with self.database.reading() as connection:
                 number = connection.scalar(_number_of(patient))
             born = str(families.BORN + timedelta(days=deed.mistaken))
-            with self.database.writing() as connection:
-                # Whoever looks at it afterwards is told who it was.
-                who = people.create_account(
-                    connection, role="health-visitor", name=f"Of {deed.by}", boroughs=[BOROUGHS[deed.by]]
-                )
+            who = self._account("health-visitor", deed.by)
             refused = suppress(NotFound) if deed.mistaken else nullcontext()
             with refused, self._opened(deed.by, deed.at, who) as record:
                 glass.open_child(record, str(number), born, reason="safety", sentence=deed.words)
@@ -217,15 +214,16 @@ class World:
             row = families.imported(deed)
             digest = sha256(dumps(row)).hexdigest()
             brought = imported.Brought(BOROUGHS[deed.by], deed.name, digest, digest, 2)
-            with self._opened(f"{deed.by} lead", deed.at) as record:
+            who = self._account("safeguarding-lead", deed.by)
+            with self._opened(f"{deed.by} lead", deed.at, who) as record:
                 imported.keep_waiting(record, brought, row, question="number-disagrees")
         elif deed.what == "late":
-            operation = str(uuid4())
+            who, operation = self._account("health-visitor", deed.by), str(uuid4())
             with self.database.writing() as connection:
                 connection.execute(
                     tables.late_visit.insert().values(
                         id=newest.next_id(),
-                        account="somebody",
+                        account=who,
                         operation=operation,
                         from_borough=BOROUGHS[deed.by],
                         child_rid=_rid_of(patient),
@@ -261,6 +259,11 @@ class World:
                     hand_over_restricted=deed.restricted,
                 ).id  # fmt: skip
             self._settle(deed)
+
+    def _account(self, role: Role, slug: str) -> str:
+        """Whoever looks at what somebody did is told who it was."""
+        with self.database.writing() as connection:
+            return people.create_account(connection, role=role, name=f"Of {slug}", boroughs=[BOROUGHS[slug]])
 
     def _settle(self, deed: Deed) -> None:
         self.machine.settle(f"{deed.name} {deed.state}", deed.at)

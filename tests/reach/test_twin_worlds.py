@@ -3,7 +3,7 @@
 import os
 
 from tests.reach import families, oracle
-from tests.reach.served import CALLERS
+from tests.reach.served import CALLERS, Asked
 from tests.reach.twin_worlds import SERVER, Pair, Probe, copies
 
 REQUESTS = int(os.environ.get("HEALTHVISIT_TEST_PROBES", "2000"))
@@ -20,6 +20,19 @@ def test_what_is_hidden_from_a_caller_makes_no_difference_to_any_answer(tmp_path
     share = REQUESTS // len(CALLERS)
     answered = {name for name, statuses in result.by_caller.items() if statuses["200"] >= share // 100}
     assert answered == set(CALLERS)
+
+
+def test_who_leads_is_shown_what_waits_in_both_worlds_alike(tmp_path):
+    """Else the trial would compare two refusals."""
+    with copies(tmp_path, os.environ.get(SERVER)) as copy, Pair(copy, tmp_path) as pair:
+        pair.open("safeguarding lead", 2021)
+        pages = [
+            Asked(0, "GET", path, credential="cookie") for path in ("/staff/late-visits", "/staff/imports")
+        ]
+        for one, other in pair.ask(pages):
+            assert one == other
+            assert one.status.startswith("200")
+            assert b"Of salford" in one.body or b"Of bury" in one.body
 
 
 def test_of_a_twin_its_caller_sees_what_is_in_the_first_world():
