@@ -9,6 +9,7 @@ from flask import Flask
 from healthvisit import definitions, exports, openapi
 from healthvisit.config import Settings
 from healthvisit.database import Database
+from healthvisit.definitions import Definitions
 from healthvisit.faces import commissioning, door, layout, parents, rest, sign_in, staff, tablet
 
 
@@ -22,14 +23,16 @@ class _App(Flask):
         return func
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """The service as a WSGI app. Raises BadDefinition, PassesPolicies or a settings error rather than start half
-    right."""
+def create_app(settings: Settings | None = None, *, found: Definitions | None = None) -> Flask:
+    """The service as a WSGI app. found: the definitions that the settings name, where they are loaded already.
+
+    Raises BadDefinition, PassesPolicies or a settings error rather than start half right.
+    """
     settings = settings or Settings.from_environ()
     house = door.House(
         settings=settings,
         database=Database(settings.database_url),
-        definitions=definitions.load(settings.definitions_folder, settings.instruments()),
+        definitions=found or definitions.load(settings.definitions_folder, settings.instruments()),
     )
     if settings.mode == "production" and house.database.passes_policies():
         raise PassesPolicies("HEALTHVISIT_DATABASE_URL is a login that owns tables, or a superuser's")

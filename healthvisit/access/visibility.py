@@ -281,7 +281,7 @@ class _Mask:
         return found_ or None
 
     def _reference(self, value: JSON) -> JSON | None:
-        match = _LEADS_TO.match(str(value.get("reference", "")))
+        match = _LEADS_TO.match(str(value.get("reference")))
         if match is None:
             # A name or a number of anything, or an address of another service.
             return None
@@ -318,11 +318,11 @@ def completed(type_: str, body: JSON, standing: JSON) -> JSON:
     seen = _NEAR.of(type_, standing)
     found = dict(body)
     for name, value in standing.items():
-        if name in ("resourceType", "id", "text"):
+        if name == "text":
             continue
         if name not in seen:
             found[name] = value
-        elif name in body or isinstance(value, list):
+        else:
             found[name] = _completed(name, body.get(name, []), value)
             if found[name] == []:
                 del found[name]

@@ -218,7 +218,7 @@ def test_no_element_of_r4_tells_where_a_marked_child_is(type_):
         assert visibility.masked(type_, seen, near=True) == seen, (place, body)
         assert visibility.hidden_in(type_, seen) is None
         kept = {name: value for name, value in whole.items() if name != "text"}
-        assert visibility.completed(type_, seen, whole) in (whole, kept), (place, body)
+        assert visibility.completed(type_, seen, whole) == kept, (place, body)
     assert count >= 10 or type_ == "Binary"
 
 
@@ -289,6 +289,26 @@ def test_what_is_hidden_of_a_list_stays_in_it():
         "comment": "Here",
         "participant": [*changed["participant"], standing["participant"][0]],
     }
+    without = {name: value for name, value in seen.items() if name != "participant"}
+    found = visibility.completed("Appointment", without, standing)
+    assert found == without | {"comment": "Here", "participant": [standing["participant"][0]]}
+
+
+def test_of_what_is_taken_away_no_hidden_part_comes_back():
+    period = {"start": "2021-01-01", "extension": [{"url": "urn:x", "valueString": "Here"}]}
+    standing = {"resourceType": "Observation", "id": "o", "effectivePeriod": period}
+    assert visibility.masked("Observation", standing, near=True)["effectivePeriod"] == {"start": "2021-01-01"}
+    sent = {"resourceType": "Observation", "id": "o"}
+    assert visibility.completed("Observation", sent, standing) == sent
+
+
+def test_words_that_told_of_what_is_hidden_do_not_come_back():
+    """Who sends a change of what they see has written it into the words, or left them out."""
+    standing = {"resourceType": "Patient", "id": "p", "text": {"status": "generated", "div": "Here"}}
+    sent = {"resourceType": "Patient", "id": "p"}
+    assert visibility.completed("Patient", sent, standing) == sent
+    written = sent | {"text": {"status": "generated", "div": "Anna"}}
+    assert visibility.completed("Patient", written, standing) == written
 
 
 def test_a_value_that_is_not_true_is_no_value_that_is_hidden():

@@ -25,7 +25,6 @@ from werkzeug.test import TestResponse
 from healthvisit.access.requester import STAFF
 from healthvisit.accounts import clients, keys, people
 from healthvisit.accounts import tables as accounts
-from healthvisit.app import create_app
 from healthvisit.cli import DEMO_DAY, TABLET, TABLET_SCOPE
 from healthvisit.config import Settings
 from healthvisit.database import Database
@@ -38,6 +37,7 @@ from healthvisit.synthetic.seed import seed
 from tests import builders
 from tests.conftest import kept, serving
 from tests.pdf import Document
+from tests.service import started
 
 BASE = "http://127.0.0.1:8000"
 FHIR = "application/fhir+json"
@@ -83,7 +83,7 @@ class Demonstration:
             clock_offset_days=(DEMO_DAY - datetime.now(UTC).date()).days,
             access_token_s=3600,
         )
-        self.app = create_app(self.settings)
+        self.app = started(self.settings)
         # What a test looks at and changes by itself; the service has a login of its own.
         self.database = kept(url)
         self._apps: dict[str, App] = {}

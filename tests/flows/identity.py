@@ -22,12 +22,12 @@ from werkzeug.test import TestResponse
 
 from healthvisit.accounts import federated, keys
 from healthvisit.accounts.federated import Adult, Workplace
-from healthvisit.app import create_app
 from healthvisit.config import Settings
 from healthvisit.database import Database, metadata
 from healthvisit.exact_json import JSON
 from healthvisit.programme.nhs_number import test_number as number_of
 from tests.conftest import serving
+from tests.service import started
 
 BASE = "http://127.0.0.1:8000"
 CLIENT = "healthvisit-test"
@@ -219,7 +219,7 @@ def a_service(database: Database, folder: Path, idps: Mapping[str, Idp], **setti
         keys.keep(secrets / f"{idp.shape}.jwk.json", json.dumps(idp.key.as_dict(private=True)))
     file = folder / "providers.json"
     file.write_text(json.dumps([idp.configured() for idp in idps.values()]))
-    app = create_app(
+    app = started(
         Settings(
             secrets_folder=secrets,
             database_url=serving(database.engine.url.render_as_string(hide_password=False)),

@@ -5,9 +5,9 @@ import pytest
 from flask import Flask
 
 from healthvisit.accounts import keys
-from healthvisit.app import create_app
 from healthvisit.config import Settings
 from healthvisit.database import Database
+from tests.service import started
 
 
 @pytest.fixture
@@ -15,6 +15,6 @@ def app(furnished: Database, tmp_path: Path) -> Iterator[Flask]:
     """The whole service, with its definitions and no child."""
     keys.ensure(tmp_path / "secrets")
     url = furnished.engine.url.render_as_string(hide_password=False)
-    made = create_app(Settings(database_url=url, secrets_folder=tmp_path / "secrets"))
+    made = started(Settings(database_url=url, secrets_folder=tmp_path / "secrets"))
     yield made
     made.extensions["healthvisit"].database.dispose()

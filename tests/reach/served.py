@@ -26,7 +26,6 @@ from healthvisit import definitions as the_definitions
 from healthvisit import exports
 from healthvisit.access.requester import Role
 from healthvisit.accounts import clients, people, relationships, tokens
-from healthvisit.app import create_app
 from healthvisit.config import Settings, packaged
 from healthvisit.database import metadata
 from healthvisit.definitions import GSS_SYSTEM, Definitions
@@ -53,6 +52,7 @@ from tests.reach import families
 from tests.reach.families import Deed, Written
 from tests.reach.machine import EPOCH, Machine
 from tests.reach.oracle import Asker
+from tests.service import started
 
 BASE = "http://127.0.0.1:8000"
 PASSWORD = "practice-only"
@@ -320,7 +320,7 @@ class Served:
         self.machine.settle("app", BEGINNING - timedelta(minutes=2))
         # Its first id in this process does not come of who asked before.
         newest._last = 0
-        self.app = create_app(self.settings)
+        self.app = started(self.settings)
         house: door.House = self.app.extensions["healthvisit"]
         self.app.extensions["healthvisit"] = replace(house, clock=self.machine.now)
         self.house: door.House = self.app.extensions["healthvisit"]

@@ -10,11 +10,11 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from healthvisit.accounts import keys, people, relationships
-from healthvisit.app import create_app
 from healthvisit.config import Settings
 from healthvisit.database import Database
 from tests import builders
 from tests.conftest import serving
+from tests.service import started
 
 PASSWORD = "practice only"
 # Another origin that a browser would ask by itself: a source, a style's url(). A link is a person's choice.
@@ -30,7 +30,7 @@ def an_app(database: Database, folder: Path, **settings: object) -> Flask:
     if settings.get("mode") != "production":
         settings["clock_offset_days"] = (builders.TODAY - datetime.now(UTC).date()).days
     url = serving(database.engine.url.render_as_string(hide_password=False))
-    app = create_app(Settings(secrets_folder=secrets, database_url=url, **settings))
+    app = started(Settings(secrets_folder=secrets, database_url=url, **settings))
     # The test's own database closes its connections when the test ends.
     app.extensions["healthvisit"] = replace(app.extensions["healthvisit"], database=database)
     return app
