@@ -330,7 +330,8 @@ def completed(type_: str, body: JSON, standing: JSON) -> JSON:
 
 
 def _completed(name: str, sent: Any, standing: Any) -> Any:
-    if isinstance(sent, dict) and isinstance(standing, dict):
+    # An element has one shape, in what stands as in what was sent; what was left out came here as an empty list.
+    if isinstance(sent, dict):
         seen = _NEAR.shown(name, standing)
         if sent == seen:
             return standing
@@ -339,7 +340,7 @@ def _completed(name: str, sent: Any, standing: Any) -> Any:
         found = dict(sent)
         for inner, value in standing.items():
             if inner not in seen:
-                if not (inner == "text" and isinstance(value, dict)):
+                if inner != "text":
                     found[inner] = value
             elif inner in sent:
                 found[inner] = _completed(inner, sent[inner], value)

@@ -302,6 +302,74 @@ def test_of_what_is_taken_away_no_hidden_part_comes_back():
     assert visibility.completed("Observation", sent, standing) == sent
 
 
+HIDDEN = {"extension": [{"url": "urn:x", "valueString": "Here"}]}
+ASSIGNED = {"system": visibility.NHS_NUMBER, "value": "9", "assigner": {"display": "Bury"}}
+NARRATIVE = {"text": {"status": "generated", "div": "Here"}}
+
+
+@pytest.mark.parametrize(
+    ("type_", "standing", "sent", "expected"),
+    [
+        pytest.param(
+            "Observation", {"valueQuantity": {"value": 1, **HIDDEN}}, {"valueQuantity": {"value": 2}},
+            {"valueQuantity": {"value": 2, **HIDDEN}}, id="a value keeps what was hidden beside it",
+        ),
+        pytest.param(
+            "Observation", {"valueQuantity": {"value": 1, "unit": "kg", **HIDDEN}}, {"valueQuantity": {"value": 2}},
+            {"valueQuantity": {"value": 2, **HIDDEN}}, id="what was seen and left out stays out",
+        ),
+        pytest.param(
+            "Patient", {"identifier": [ASSIGNED]}, {"identifier": [{"system": visibility.NHS_NUMBER, "value": "8"}]},
+            {"identifier": [{"system": visibility.NHS_NUMBER, "value": "8"}]}, id="another number is nobody's yet",
+        ),
+        pytest.param(
+            "Patient", {"identifier": [ASSIGNED]}, {"identifier": [{"system": visibility.NHS_NUMBER, "value": "9"}]},
+            {"identifier": [ASSIGNED]}, id="the same number keeps who gave it",
+        ),
+        pytest.param(
+            "Composition", {"section": [{"title": "One", **NARRATIVE, **HIDDEN}]}, {"section": [{"title": "Two"}]},
+            {"section": [{"title": "Two", **HIDDEN}]}, id="words that told of it do not come back, elsewhere either",
+        ),
+        pytest.param(
+            "Observation",
+            {"component": [{"code": {"text": "a", **HIDDEN}, "valueQuantity": {"value": 1, **HIDDEN}}]},
+            {"component": [{"code": {"text": "b"}}]},
+            {"component": [{"code": {"text": "b", **HIDDEN}}]}, id="each part by itself",
+        ),
+        pytest.param(
+            "Patient", {"name": [{"given": ["Anna"], **HIDDEN}, {"given": ["Ann"], "use": "nickname", **HIDDEN}]},
+            {"name": [{"given": ["Ann"], "use": "nickname"}]},
+            {"name": [{"given": ["Ann"], "use": "nickname", **HIDDEN}]}, id="the one that stayed, wherever it is",
+        ),
+        pytest.param(
+            "Patient", {"name": [{"given": ["Anna"], **HIDDEN}]},
+            {"name": [{"given": ["Ann"]}, {"given": ["Anna"]}]},
+            {"name": [{"given": ["Ann"]}, {"given": ["Anna"], **HIDDEN}]}, id="one more beside it",
+        ),
+        pytest.param(
+            "Patient",
+            {"name": [{"given": ["Anna", "May"], "_given": [None, {"extension": [{"url": "urn:x"}]}]}]},
+            {"name": [{"given": ["Anna", "Ann"]}]},
+            {"name": [{"given": ["Anna", "Ann"], "_given": [None, {"extension": [{"url": "urn:x"}]}]}]},
+            id="what stands beside words keeps their places",
+        ),
+        pytest.param(
+            "Patient",
+            {"name": [{"given": ["Anna", "May"], "_given": [{"id": "a"}, {"id": "b", **HIDDEN}]}]},
+            {"name": [{"given": ["Anna", "May"], "_given": [{"id": "c"}, {"id": "b"}]}]},
+            {"name": [{"given": ["Anna", "May"], "_given": [{"id": "c"}, {"id": "b"}]}]},
+            id="and is as it was sent where it was changed",
+        ),
+    ],
+)  # fmt: skip
+def test_a_change_of_what_is_seen_leaves_what_is_hidden(type_, standing, sent, expected):
+    whole, changed = ({"resourceType": type_, "id": "i", **each} for each in (standing, sent))
+    before = json.dumps(whole)
+    assert visibility.hidden_in(type_, changed) is None
+    assert visibility.completed(type_, changed, whole) == {"resourceType": type_, "id": "i", **expected}
+    assert json.dumps(whole) == before
+
+
 def test_words_that_told_of_what_is_hidden_do_not_come_back():
     """Who sends a change of what they see has written it into the words, or left them out."""
     standing = {"resourceType": "Patient", "id": "p", "text": {"status": "generated", "div": "Here"}}
