@@ -30,6 +30,9 @@ _OURS = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9
 
 # Who is told in such a list of those who saw a child: professionals and apps.
 _TOLD_TO_PARENTS = (*STAFF, "system-client")
+# Operations that show somebody what stands of a child. The others tell where a child goes, which its parents are told
+# when it is so: that a child was offered, or that its care may end, is not for this list.
+_SHOWING = ("$everything", "$document", "$family-copy", "$open")
 
 OUTCOMES = {DONE: "Done", REFUSED: "Refused", FAILED: "Failed"}
 _RESTFUL = "http://hl7.org/fhir/restful-interaction"
@@ -391,6 +394,7 @@ def seen_by(connection: Connection, reach: Reach, child: str, *, at: datetime) -
             audit_event.c.outcome == DONE,
             audit_event.c.role.in_(_TOLD_TO_PARENTS),
             audit_event.c.type.in_(visibility.TYPES),
+            or_(audit_event.c.interaction != "operation", audit_event.c.detail.in_(_SHOWING)),
         )
     )
     seen = {

@@ -7,12 +7,21 @@ from sqlalchemy.exc import DBAPIError
 
 from healthvisit.access import reach
 from healthvisit.database import Unavailable
-from healthvisit.record import audit
+from healthvisit.record import audit, everything, transfers
 from healthvisit.record.audit import Event
 from healthvisit.record.errors import Forbidden, Invalid, NotFound, RecordError, Unprocessable
 from healthvisit.record.record import opened
 from healthvisit.record.validation import checked
-from tests.builders import NOW, a_child, a_patient, a_requester, a_visit, an_episode, an_observation
+from tests.builders import (
+    NOW,
+    a_child,
+    a_patient,
+    a_requester,
+    a_visit,
+    an_episode,
+    an_observation,
+    organization,
+)
 
 NEVER = "01900000-0000-7000-8000-000000000000"
 
@@ -255,6 +264,20 @@ class TestWhoSawAChild:
         assert {one.role for one in found} == {"health-visitor"}
         assert "Flag" not in {one.type for one in found}
         assert "a" not in repr(found).split("'")
+
+    def test_that_a_child_was_offered_is_not_told_and_that_all_was_read_is(
+        self, enter, furnished, child, parent
+    ):
+        before = self.seen(furnished, parent, child)
+        later = NOW + timedelta(days=3)
+        with enter(a_requester(account="a"), at=later, writing=True) as record:
+            offer = transfers.offer(record, child.id, to=organization("salford"), reason="other")
+            transfers.withdraw(record, offer.id)
+        assert self.seen(furnished, parent, child, at=later) == before
+        with enter(a_requester(account="a"), at=later) as record:
+            everything.of_child(record, child.id, {})
+        (new,) = set(self.seen(furnished, parent, child, at=later)) - set(before)
+        assert (new.day, new.type) == (date(2021, 2, 18), "Patient")
 
     def test_who_looks_after_safety_is_told_of_as_one_of_the_team(self, enter, furnished, child, parent):
         for role in ("safeguarding-lead", "team-lead"):
