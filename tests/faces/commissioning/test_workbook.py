@@ -2,6 +2,7 @@
 
 import io
 import re
+import time
 import zipfile
 from datetime import date
 
@@ -61,6 +62,17 @@ def test_a_number_is_a_number_and_a_day_is_a_day(definitions):
     } == {"n"}
     assert row["first_day"].value.date() == date(2020, 10, 1)
     assert row["gss_code"].data_type == "s"
+
+
+def test_the_same_figures_are_the_same_file_whenever_they_are_taken(definitions, monkeypatch):
+    quarters, terms = [a_quarter(Q2)], presenters.definitions(definitions)
+    one = workbook.written(quarters, terms)
+    later = time.localtime(time.time() + 3600)
+    monkeypatch.setattr(time, "localtime", lambda *_: later)
+    assert workbook.written(quarters, terms) == one
+    with zipfile.ZipFile(io.BytesIO(one)) as book:
+        assert b"dcterms" not in re.sub(rb'xmlns:\w+="[^"]*"', b"", book.read("docProps/core.xml"))
+        assert {each.date_time[0] for each in book.infolist()} == {1980}
 
 
 def test_the_workbook_has_the_rows_of_the_csv(definitions):
