@@ -345,7 +345,7 @@ def _completed(name: str, sent: Any, standing: Any) -> Any:
             elif inner in sent:
                 found[inner] = _completed(inner, sent[inner], value)
         return found
-    if not isinstance(sent, list) or not isinstance(standing, list) or name.startswith("_"):
+    if not isinstance(standing, list) or name.startswith("_"):
         return sent
     every = [(_NEAR.shown(name, each), each) for each in standing]
     shown = [(seen, each) for seen, each in every if seen is not None]
@@ -377,8 +377,8 @@ def _is_reference(value: JSON) -> bool:
     return (
         value.keys() <= _OF_A_REFERENCE
         and not value.keys().isdisjoint(("reference", "identifier", "display"))
-        and isinstance(value.get("type", ""), str)
-        and isinstance(value.get("identifier", {}), dict)
+        and isinstance(value.get("type"), str | None)
+        and isinstance(value.get("identifier"), dict | None)
     )
 
 
@@ -392,7 +392,7 @@ def _extension(value: JSON) -> JSON | None:
 def _attachment(value: JSON) -> JSON | None:
     """That there is one, and where in this service; not what it is called, nor what it says."""
     found = {name: inner for name, inner in value.items() if name in _OF_AN_ATTACHMENT}
-    match = _LEADS_TO.match(str(value.get("url", "")))
+    match = _LEADS_TO.match(str(value.get("url")))
     if match is not None and match[1] in _OF_THE_CHILD:
         found["url"] = value["url"]
     return found or None

@@ -304,6 +304,7 @@ def test_of_what_is_taken_away_no_hidden_part_comes_back():
 
 HIDDEN = {"extension": [{"url": "urn:x", "valueString": "Here"}]}
 ASSIGNED = {"system": visibility.NHS_NUMBER, "value": "9", "assigner": {"display": "Bury"}}
+DOCUMENT = {"contentType": "a/b", "url": "Binary/1", "title": "Here"}
 NARRATIVE = {"text": {"status": "generated", "div": "Here"}}
 
 
@@ -359,6 +360,31 @@ NARRATIVE = {"text": {"status": "generated", "div": "Here"}}
             {"name": [{"given": ["Anna", "May"], "_given": [{"id": "c"}, {"id": "b"}]}]},
             {"name": [{"given": ["Anna", "May"], "_given": [{"id": "c"}, {"id": "b"}]}]},
             id="and is as it was sent where it was changed",
+        ),
+        pytest.param(
+            "DocumentReference", {"content": [{"attachment": DOCUMENT, "format": {"code": "x"}}]},
+            {"content": [{"attachment": {"contentType": "a/b", "url": "Binary/2"}}]},
+            {"content": [{"attachment": {"contentType": "a/b", "url": "Binary/2"}}]}, id="another document, other words",
+        ),
+        pytest.param(
+            "Patient", {"photo": [DOCUMENT]}, {"photo": [{"contentType": "a/b", "url": "Binary/2"}]},
+            {"photo": [{"contentType": "a/b", "url": "Binary/2"}]}, id="another photograph",
+        ),
+        pytest.param(
+            "QuestionnaireResponse", {"item": [{"linkId": "a", "answer": [{"valueAttachment": DOCUMENT}]}]},
+            {"item": [{"linkId": "a", "answer": [{"valueAttachment": {"contentType": "a/b", "url": "Binary/2"}}]}]},
+            {"item": [{"linkId": "a", "answer": [{"valueAttachment": {"contentType": "a/b", "url": "Binary/2"}}]}]},
+            id="another answer",
+        ),
+        pytest.param(
+            "Observation", {"extension": [{"id": "hidden", **extension("place", valueCode="home")}]},
+            {"extension": [extension("place", valueCode="clinic")]},
+            {"extension": [extension("place", valueCode="clinic")]}, id="an extension is one thing",
+        ),
+        pytest.param(
+            "Observation", {"subject": {"reference": "Patient/p", "identifier": {"value": "9"}}},
+            {"subject": {"reference": "Patient/q"}}, {"subject": {"reference": "Patient/q"}},
+            id="a reference to somebody else has nothing of the first",
         ),
     ],
 )  # fmt: skip

@@ -51,6 +51,9 @@ NOT_FINDING = (
 )  # fmt: skip
 
 
+NUMBERED = {"system": visibility.NHS_NUMBER, "value": "9"}
+
+
 def shown(body, *, near, type_="Observation"):
     return visibility.masked(type_, {"resourceType": type_, "id": "o", **body}, near=near)
 
@@ -92,6 +95,7 @@ def test_what_is_no_reference_of_this_service_leads_nowhere(reference):
 
 @pytest.mark.parametrize(
     "beside", [{"id": "i"}, {"extension": [{"url": "urn:x"}]}, {"type": "Location"}, {"identifier": {"value": "1"}},
+               {"id": "i", "extension": [], "type": "Location", "identifier": {"value": "1"}, "display": "A clinic"},
                {"display": "A clinic"}, {}],
 )  # fmt: skip
 def test_a_reference_is_one_whatever_stands_beside_it(beside):
@@ -100,7 +104,9 @@ def test_a_reference_is_one_whatever_stands_beside_it(beside):
         seen = shown({"focus": [{"reference": "Patient/a", **beside}]}, near=near)["focus"]
         kept = {name for name in ("type", "display") if name in beside and (near or name == "type")}
         assert seen == [{"reference": "Patient/a", **{name: beside[name] for name in kept}}]
-    # What has another part is no reference; its parts are looked at one by one.
+    # What has another part, or parts of another shape, is no reference; its parts are looked at one by one.
+    for other in ({"type": {"text": "a kind"}, "display": "d"}, {"identifier": [NUMBERED], "display": "d"}):
+        assert shown({"focus": other}, near=True)["focus"] == other
     assert shown({"focus": {"display": "d", "system": "s"}}, near=True)["focus"] == {
         "display": "d",
         "system": "s",
