@@ -501,6 +501,24 @@ def who_saw(shell: Shell, child: str) -> None:
 
 
 @main.command()
+@click.pass_obj
+def unanswered_visits(shell: Shell) -> None:
+    """Visits that tablets handed in and that nobody is shown, as no team answers for the child: by ids alone."""
+    from healthvisit.record import instants, late
+    from healthvisit.record import record as the_record
+
+    with the_record.opened(
+        shell.database, service("unanswered-visits"), definitions=shell.definitions, at=shell.now()
+    ) as record:
+        found = late.unanswered(record)
+    for each in found:
+        received = instants.text(instants.micros(each.received_at))
+        click.echo("\t".join((received, each.from_borough, f"Patient/{each.child}", each.id)))
+    if not found:
+        click.echo("For every child of whom a visit waits there is a team that answers.", err=True)
+
+
+@main.command()
 @click.argument("child")
 @click.option("--borough", required=True, help="GSS code of the borough whose service answers from today")
 @click.pass_obj

@@ -26,7 +26,7 @@ from sqlalchemy import (
     update,
 )
 
-from healthvisit.access.reach import BoroughReach
+from healthvisit.access.reach import BoroughReach, WholeRecord
 from healthvisit.database import opening
 from healthvisit.definitions import CANONICAL, Definitions
 from healthvisit.exact_json import JSON, Malformed, dumps, loads
@@ -69,6 +69,16 @@ class Late:
     content: JSON
     received_at: datetime
     reason: str | None
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """A visit that waits, of a child for whom no team answers. child: id of the Patient."""
+
+    id: str
+    child: str
+    from_borough: str
+    received_at: datetime
 
 
 def hand_in(record: Record, operation: str, visit: str, *, worked_for: Collection[str]) -> Receipt:
@@ -137,6 +147,23 @@ def listed(record: Record, *, most: int) -> tuple[list[Late], int]:
         return [_told(row) for row in rows], total or 0
 
 
+def unanswered(record: Record) -> list[Unanswered]:
+    """The visits that nobody is shown, as no team answers for the child today, the oldest first; of a record that an
+    adoption sealed, too. Raises Forbidden for all but the service itself."""
+    with record.operation("$unanswered-visits") as inside:
+        if not isinstance(inside.reach, WholeRecord):
+            raise Forbidden("It is told in the service's own shell.")
+        rows = inside.connection.execute(
+            _late()
+            .where(late_visit.c.state == "waiting", ~_answered(inside))
+            .order_by(late_visit.c.received_at, late_visit.c.id)
+        )
+        return [
+            Unanswered(row.id, row.child, row.from_borough, instants.from_micros(row.received_at))
+            for row in rows
+        ]
+
+
 def one(record: Record, id_: str) -> Late:
     """A visit, held until the transaction ends. Raises NotFound for none and for one that is not theirs to decide,
     and Conflict where it stands in the record."""
@@ -191,17 +218,22 @@ def _reached(inside: Inside, *, open_only: bool = True) -> ColumnElement[bool]:
     inside.permit("Encounter", "c")
     if not isinstance(inside.reach, BoroughReach):
         return false()
-    here = responsibility.c
-    answers = exists().where(
-        here.child_rid == late_visit.c.child_rid,
-        here.borough.in_(sorted(inside.reach.boroughs)),
-        here.from_on <= inside.on,
-        or_(here.until_on.is_(None), here.until_on > inside.on),
-    )
+    answers = _answered(inside, responsibility.c.borough.in_(sorted(inside.reach.boroughs)))
     # As with any restricted paper of another borough.
     plain = [] if inside.reach.lead else [late_visit.c.restricted.is_(False)]
     standing = [late_visit.c.state.in_(_OPEN)] if open_only else []
     return and_(answers, inside.readable(), *plain, *standing)
+
+
+def _answered(inside: Inside, *by: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Whether a team answers for the child today."""
+    here = responsibility.c
+    return exists().where(
+        here.child_rid == late_visit.c.child_rid,
+        here.from_on <= inside.on,
+        or_(here.until_on.is_(None), here.until_on > inside.on),
+        *by,
+    )
 
 
 def _of_child() -> ColumnElement[bool]:

@@ -14,6 +14,9 @@ from healthvisit.accounts import people
 from healthvisit.cli import DEMO_DAY
 from healthvisit.exact_json import dumps, loads
 from healthvisit.programme import nhs_number
+from healthvisit.record import late
+from healthvisit.record import record as the_record
+from healthvisit.record.errors import Forbidden
 from healthvisit.record.tables import audit_event, late_visit, resource, responsibility
 from healthvisit.synthetic.demo import PASSWORD
 from tests import builders
@@ -268,6 +271,40 @@ def test_whoever_answers_for_the_child_or_nobody_the_receipt_says_the_same(
 def shell(demonstration, monkeypatch):
     demonstration.in_shell(monkeypatch)
     return lambda *words, typed="": CliRunner().invoke(cli.main, words, input=typed)
+
+
+def test_a_visit_that_nobody_is_shown_is_told_of_in_the_shell(
+    demonstration, bury, salford, child, visit, shell
+):
+    moved(bury, salford, child)
+    handed_in(demonstration.tablet("bury"), *visit)
+    told = shell("unanswered-visits")
+    assert (told.exit_code, told.stdout) == (0, "")
+    with demonstration.database.writing() as connection:
+        rid = connection.scalar(select(resource.c.rid).where(resource.c.id == child))
+        connection.execute(
+            update(responsibility)
+            .where(responsibility.c.child_rid == rid, responsibility.c.until_on.is_(None))
+            .values(until_on=DEMO_DAY)
+        )
+    assert waiting(a_lead(demonstration, "salford")) == []
+    told = shell("unanswered-visits")
+    ((received, borough, patient, row),) = [line.split("\t") for line in told.stdout.splitlines()]
+    assert (borough, patient) == (builders.BOROUGHS["bury"], f"Patient/{child}")
+    assert received.startswith(str(DEMO_DAY))
+    assert row in {each.id for each in rows(demonstration)}
+    assert WORD not in told.output
+
+
+def test_only_the_shell_is_told_of_visits_that_nobody_is_shown(demonstration, definitions):
+    for role in ("safeguarding-lead", "administrator", "support", "commissioner", "system-client"):
+        with (
+            pytest.raises(Forbidden),
+            the_record.opened(
+                demonstration.database, builders.a_requester(role), definitions=definitions, at=builders.NOW
+            ) as record,
+        ):
+            late.unanswered(record)
 
 
 def test_a_visit_goes_with_the_child_and_waits_while_nobody_answers(
