@@ -673,6 +673,11 @@ def _done(done: Iterable[Deed], told: World, asker: Asker, random: Random) -> It
                 yield deed
             continue
         fate = random.random()
+        if deed.what == "open" and not deed.mistaken and oracle.tells_family(asker, deed.child):
+            # Parents are told that it was, and on which day; not where, by whom or why.
+            if deed.extra:
+                continue
+            fate = max(fate, 0.3)
         if fate < 0.3:
             continue
         if fate < 0.7 and deed.what == "late":

@@ -443,6 +443,11 @@ def followed(world: World, asker: Asker, child: str) -> bool:
     return bool((world.answering(child) or {world.authors.get(child)}) & mine)
 
 
+def tells_family(asker: Asker, child: str) -> bool:
+    """Whether the asker is told, as a parent, on which days somebody saw a child, and when in an emergency."""
+    return asker.role == "parent" and child in asker.children
+
+
 def _boroughs(asker: Asker, type_: str, letter: str) -> frozenset[str]:
     return frozenset[str]().union(
         *(way.boroughs for way in _ways(asker, type_, letter) if not way.categories)
